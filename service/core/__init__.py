@@ -1,0 +1,1 @@
+"""Pure values: bytes in, verdicts out. No I/O, no clock, no async."""

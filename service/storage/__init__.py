@@ -1,0 +1,1 @@
+"""PostgreSQL: the tables, the named SQL and the adapter behind the ledger's ports."""

@@ -1,0 +1,1 @@
+"""Composition root: the only clock, the keys, the pools and the randomness."""
