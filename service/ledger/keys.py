@@ -1,0 +1,63 @@
+"""The three secrets of one ledger, and what is done with them."""
+
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from service.core.notes import Signer
+from service.ledger.ports import Randomness, SecretRow
+
+_NONCE_SIZE = 12
+_KEY_SIZE = 32
+
+
+@dataclass(frozen=True)
+class LedgerKeys:
+    """What a ledger signs with, names its subjects with and wraps their data keys with.
+
+    `signer` may be replaced by a rotation and must never be copied to where it can be stolen; `subject_key_secret`
+    (K_sub) is for ever and must be escrowed: without it no subject can be found again; `wrapping_key` opens what
+    is sealed.
+    """
+
+    origin: str
+    signer: Signer
+    subject_key_secret: bytes = field(repr=False)
+    wrapping_key: bytes = field(repr=False)
+
+
+class Sealer:
+    """AES-256-GCM under a data key per subject, each wrapped by the ledger's key.
+
+    Destroying a subject's wrapped key makes everything sealed for it unreadable, in every copy.
+    """
+
+    def __init__(self, wrapping_key: bytes, random: Randomness) -> None:
+        self._wrapping = AESGCM(wrapping_key)
+        self._random = random
+
+    def new_subject(self, subject_key: bytes, address: bytes) -> tuple[AESGCM, SecretRow]:
+        """A fresh data key for a subject, and the row that keeps it wrapped beside the sealed address."""
+        data_key = self._random(_KEY_SIZE)
+        nonce = self._random(_NONCE_SIZE)
+        cipher = AESGCM(data_key)
+        row = SecretRow(
+            wrapped_key=nonce + self._wrapping.encrypt(nonce, data_key, subject_key),
+            sealed_address=self.seal(cipher, address, subject_key),
+        )
+        return cipher, row
+
+    def open_subject(self, subject_key: bytes, wrapped_key: bytes) -> AESGCM:
+        """The cipher of a subject. Raises `cryptography.exceptions.InvalidTag` under another wrapping key."""
+        nonce, sealed = wrapped_key[:_NONCE_SIZE], wrapped_key[_NONCE_SIZE:]
+        return AESGCM(self._wrapping.decrypt(nonce, sealed, subject_key))
+
+    def seal(self, cipher: AESGCM, plain: bytes, context: bytes) -> bytes:
+        """Seal bytes so that they open only in this context (an index or a subject key)."""
+        nonce = self._random(_NONCE_SIZE)
+        return nonce + cipher.encrypt(nonce, plain, context)
+
+    @staticmethod
+    def open(cipher: AESGCM, sealed: bytes, context: bytes) -> bytes:
+        """Open what `seal` made. Raises `cryptography.exceptions.InvalidTag` on anything else."""
+        return cipher.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], context)

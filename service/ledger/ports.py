@@ -1,0 +1,207 @@
+"""What the use cases need from the world, as contracts. The storage adapter implements them on PostgreSQL."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.core.merkle import HashRange
+
+Clock = Callable[[], int]
+"""Milliseconds since 1970-01-01T00:00:00Z. May step back; the ledger never does."""
+
+Randomness = Callable[[int], bytes]
+"""That many bytes nobody can predict."""
+
+Failpoint = Callable[[str], None]
+"""Told the name of each durable step as it is passed. Does nothing, except in a crash test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The log's newest state: what the last committed batch left behind."""
+
+    size: int
+    epoch_no: int
+    epoch_index: int
+    recorded_at_ms: int
+    subject_count: int
+    last_leaf_hash: bytes
+    frontier: bytes
+    root: bytes
+    map_root: bytes
+    rulebook_hash: bytes
+    checkpoint: bytes
+
+    @property
+    def position(self) -> int:
+        """Index of the newest epoch entry: everything up to here is covered by the checkpoint."""
+        return self.epoch_index
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRow:
+    """The head of a subject's chain and its events folded."""
+
+    event_count: int
+    last_index: int
+    chain: bytes
+    standing: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """A subject's data key, wrapped, and its sealed address."""
+
+    wrapped_key: bytes
+    sealed_address: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEvent:
+    """An event that the ledger already holds under the same source and source event id."""
+
+    index: int
+    body_tag: bytes
+    entry: bytes
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A form, rulebook or jurisdiction pack: its exact bytes under their SHA-256."""
+
+    digest: bytes
+    kind: str
+    index: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRow:
+    """One event's sealed opening and record, and its sealed evidence."""
+
+    index: int
+    subject_key: bytes
+    sealed: bytes
+    evidence: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One leaf of the log. `dedup_key` and `body_tag` are None for entries that no caller sent."""
+
+    index: int
+    entry: bytes
+    leaf_hash: bytes
+    dedup_key: bytes | None = None
+    body_tag: bytes | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """All rows of one epoch, written in one transaction."""
+
+    before: Head | None
+    head: Head
+    entries: list[EntryRow]
+    tiles: list[tuple[int, int, bytes]]
+    records: list[SealedRow]
+    subjects: dict[bytes, SubjectRow]
+    secrets: dict[bytes, SecretRow]
+    strata: dict[str, bytes]
+    documents: list[DocumentRow]
+
+
+class Transaction(Protocol):
+    """One append. Leaving the context commits (durably, before it returns) or rolls back."""
+
+    async def lock_head(self) -> Head | None:
+        """The head, locked until the end: the fence between all writers. None: no such ledger yet."""
+
+    async def known(self, dedup_keys: Sequence[bytes]) -> dict[bytes, KnownEvent]:
+        """Those of the keys that the log already holds."""
+
+    async def subjects(self, keys: Sequence[bytes]) -> dict[bytes, tuple[SubjectRow, SecretRow | None]]:
+        """The touched subjects that exist, in one query."""
+
+    async def strata(self, prefixes: Iterable[str]) -> dict[str, bytes]:
+        """The map's strata that exist under these prefixes, in one query."""
+
+    async def covering_checkpoint(self, index: int) -> tuple[int, bytes]:
+        """Size and note of the oldest checkpoint that covers this entry."""
+
+    async def write(self, batch: Batch) -> None:
+        """Store the batch and advance the head by compare-and-swap.
+
+        Raises `ForkError` when the head is no longer the one the batch was built on.
+        """
+
+
+class Snapshot(Protocol):
+    """Reads that all see the same committed state."""
+
+    async def head(self) -> Head:
+        """The newest committed head."""
+
+    async def subjects(self, keys: Sequence[bytes]) -> dict[bytes, tuple[SubjectRow, SecretRow | None]]:
+        """Those of the subjects that exist."""
+
+    async def strata(self, prefixes: Iterable[str]) -> dict[str, bytes]:
+        """The map's strata that exist under these prefixes."""
+
+    async def entries(self, start: int, stop: int) -> list[EntryRow]:
+        """Entries `start` ≤ index < `stop`, in order."""
+
+    async def entries_at(self, indices: Sequence[int]) -> dict[int, EntryRow]:
+        """The entries at these indices."""
+
+    async def records_of(self, subject_key: bytes) -> list[SealedRow]:
+        """Everything still held of one subject, oldest first."""
+
+    async def records(self, start: int, stop: int) -> list[SealedRow]:
+        """Everything still held of these entries, in order."""
+
+    async def secrets(self, keys: Sequence[bytes]) -> dict[bytes, SecretRow]:
+        """The subjects' wrapped keys and sealed addresses; erased subjects have none."""
+
+    async def hashes(self, ranges: Iterable[HashRange]) -> dict[HashRange, list[bytes]]:
+        """Leaf hashes (level 0) and tile roots, as a Merkle plan asks for them."""
+
+    async def documents(self, digests: Sequence[bytes]) -> dict[bytes, DocumentRow]:
+        """Those of the documents that were published."""
+
+    async def documents_of(self, kind: str) -> list[DocumentRow]:
+        """All documents of one kind, oldest first."""
+
+    async def checkpoint(self, size: int) -> bytes | None:
+        """The note that was signed for exactly this size."""
+
+    async def checkpoints(self, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Signed notes with a size of at least `start`, smallest first."""
+
+
+class Store(Protocol):
+    """One ledger's storage."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin an append."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """Begin a consistent read."""
+
+    async def standings(self, keys: Sequence[bytes]) -> tuple[Head, dict[bytes, bytes]]:
+        """The head and the folded standings of those subjects that exist, read as one state.
+
+        Concurrent calls share one query.
+        """
+
+
+class HighWaterMark(Protocol):
+    """The newest signed checkpoint, kept where a restore of the database does not reach."""
+
+    def read(self) -> bytes | None:
+        """The note, or None when nothing was ever signed here."""
+
+    def advance(self, size: int, note: bytes) -> Awaitable[None]:
+        """Durably replace the mark unless it already covers `size`. Never goes back."""

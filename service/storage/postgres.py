@@ -1,0 +1,250 @@
+"""The ledger's storage on PostgreSQL, by asyncpg: what the ports promise, nothing more."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import astuple
+from typing import Any
+
+import asyncpg
+
+from service.core.errors import ForkError, UnavailableError
+from service.core.merkle import HashRange
+from service.ledger.ports import (
+    Batch,
+    DocumentRow,
+    EntryRow,
+    Head,
+    KnownEvent,
+    SealedRow,
+    SecretRow,
+    SubjectRow,
+)
+from service.storage.coalescing import StandingReader
+from service.storage.queries import SQL
+
+WRITER_ROLE = "consent_ledger_writer"
+
+
+@contextmanager
+def unavailable_on_failure() -> Iterator[None]:
+    """Turn a lost or refusing server into `UnavailableError`: the caller may try again with the same ids."""
+    try:
+        yield
+    except (
+        OSError,
+        asyncpg.InterfaceError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.InsufficientResourcesError,
+        asyncpg.TransactionRollbackError,
+        asyncpg.QueryCanceledError,
+        asyncpg.LockNotAvailableError,
+        TimeoutError,
+    ) as error:
+        raise UnavailableError(f"the database is not available ({type(error).__name__})") from error
+
+
+async def open_pool(dsn: str, *, size: int, role: str | None = WRITER_ROLE) -> asyncpg.Pool:
+    """A pool whose sessions run as the append-only role, with its statements' answers durable on COMMIT."""
+    settings = {"application_name": "consent-ledger", "synchronous_commit": "on", "jit": "off"}
+    if role is not None:
+        settings["role"] = role
+    with unavailable_on_failure():
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=size,
+            max_size=size,
+            server_settings=settings,
+            command_timeout=30,
+            # What a session leaves behind is nothing: every statement names its ledger, no session state is kept.
+            reset=_keep_session,
+        )
+
+
+async def _keep_session(_connection: asyncpg.Connection) -> None:
+    """Spare a round trip on release: an append or a snapshot always ends its own transaction."""
+
+
+class PostgresStore:
+    """One ledger in one database."""
+
+    def __init__(self, pool: asyncpg.Pool, ledger_id: int) -> None:
+        self._pool = pool
+        self._ledger_id = ledger_id
+        self._standings = StandingReader(pool, ledger_id)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
+        """Begin an append; commits on leaving, rolls back on an exception."""
+        with unavailable_on_failure():
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield PostgresTransaction(connection, self._ledger_id)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["PostgresReader"]:
+        """Begin a consistent read."""
+        with unavailable_on_failure():
+            async with (
+                self._pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield PostgresReader(connection, self._ledger_id)
+
+    async def standings(self, keys: Sequence[bytes]) -> tuple[Head, dict[bytes, bytes]]:
+        """The head and those standings that exist, as one state; concurrent calls share a query."""
+        with unavailable_on_failure():
+            return await self._standings.read(keys)
+
+
+class PostgresReader:
+    """Reads inside one transaction."""
+
+    def __init__(self, connection: Any, ledger_id: int) -> None:  # noqa: ANN401 - asyncpg ships no types
+        self._connection = connection
+        self._ledger_id = ledger_id
+
+    async def _fetch(self, name: str, *arguments: object) -> list[Any]:
+        rows: list[Any] = await self._connection.fetch(SQL[name], self._ledger_id, *arguments)
+        return rows
+
+    async def head(self) -> Head:
+        """The newest committed head."""
+        return Head(*(await self._fetch("head"))[0])
+
+    async def subjects(self, keys: Sequence[bytes]) -> dict[bytes, tuple[SubjectRow, SecretRow | None]]:
+        """Those of the subjects that exist."""
+        return {
+            row[0]: (
+                SubjectRow(row[1], row[2], row[3], row[4]),
+                SecretRow(row[5], row[6]) if row[5] else None,
+            )
+            for row in await self._fetch("subjects", list(keys))
+        }
+
+    async def strata(self, prefixes: Iterable[str]) -> dict[str, bytes]:
+        """The map's strata that exist under these prefixes."""
+        return {row[0]: row[1] for row in await self._fetch("strata", list(prefixes))}
+
+    async def covering_checkpoint(self, index: int) -> tuple[int, bytes]:
+        """Size and note of the oldest checkpoint that covers this entry."""
+        row = (await self._fetch("covering_checkpoint", index))[0]
+        return row[0], row[1]
+
+    async def entries(self, start: int, stop: int) -> list[EntryRow]:
+        """Entries `start` ≤ index < `stop`, in order."""
+        return [EntryRow(*row) for row in await self._fetch("entries", start, stop)]
+
+    async def entries_at(self, indices: Sequence[int]) -> dict[int, EntryRow]:
+        """The entries at these indices."""
+        return {row[0]: EntryRow(*row) for row in await self._fetch("entries_at", list(indices))}
+
+    async def records_of(self, subject_key: bytes) -> list[SealedRow]:
+        """Everything still held of one subject, oldest first."""
+        return [SealedRow(*row) for row in await self._fetch("records_of", subject_key)]
+
+    async def records(self, start: int, stop: int) -> list[SealedRow]:
+        """Everything still held of these entries, in order."""
+        return [SealedRow(*row) for row in await self._fetch("records", start, stop)]
+
+    async def secrets(self, keys: Sequence[bytes]) -> dict[bytes, SecretRow]:
+        """The subjects' wrapped keys and sealed addresses; erased subjects have none."""
+        return {row[0]: SecretRow(row[1], row[2]) for row in await self._fetch("secrets", list(keys))}
+
+    async def hashes(self, ranges: Iterable[HashRange]) -> dict[HashRange, list[bytes]]:
+        """Leaf hashes (level 0) and tile roots, as a Merkle plan asks for them."""
+        found: dict[HashRange, list[bytes]] = {}
+        for wanted in ranges:
+            if wanted.level == 0:
+                rows = await self._fetch("leaf_hashes", wanted.start, wanted.stop)
+            else:
+                rows = await self._fetch("tile_hashes", wanted.level, wanted.start, wanted.stop)
+            found[wanted] = [row[0] for row in rows]
+        return found
+
+    async def documents(self, digests: Sequence[bytes]) -> dict[bytes, DocumentRow]:
+        """Those of the documents that were published."""
+        return {row[0]: DocumentRow(*row) for row in await self._fetch("documents", list(digests))}
+
+    async def documents_of(self, kind: str) -> list[DocumentRow]:
+        """All documents of one kind, oldest first."""
+        return [DocumentRow(*row) for row in await self._fetch("documents_of", kind)]
+
+    async def checkpoint(self, size: int) -> bytes | None:
+        """The note that was signed for exactly this size."""
+        rows = await self._fetch("checkpoint", size)
+        return rows[0][0] if rows else None
+
+    async def checkpoints(self, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Signed notes with a size of at least `start`, smallest first."""
+        return [(row[0], row[1]) for row in await self._fetch("checkpoints", start, limit)]
+
+
+class PostgresTransaction(PostgresReader):
+    """One append."""
+
+    async def lock_head(self) -> Head | None:
+        """The head, locked until the end. None before genesis; then the ledger's own row is locked."""
+        rows = await self._fetch("lock_head")
+        if not rows:
+            await self._fetch("lock_ledger")
+            # Another creator may have been first while this one queued for the lock.
+            rows = await self._fetch("lock_head")
+        return Head(*rows[0]) if rows else None
+
+    async def known(self, dedup_keys: Sequence[bytes]) -> dict[bytes, KnownEvent]:
+        """Those of the keys that the log already holds."""
+        return {row[0]: KnownEvent(*row[1:]) for row in await self._fetch("known", list(dedup_keys))}
+
+    async def write(self, batch: Batch) -> None:
+        """Store the batch and advance the head; `ForkError` when it is not the head the batch was built on."""
+        await self._copy_log(batch)
+        await self._copy_sealed(batch)
+        subjects = batch.subjects
+        columns = zip(*(astuple(row) for row in subjects.values()), strict=True)
+        await self._fetch("put_subjects", list(subjects), *map(list, columns))
+        await self._fetch("put_strata", list(batch.strata), list(batch.strata.values()))
+        if batch.documents:
+            documents = zip(*(astuple(row) for row in batch.documents), strict=True)
+            await self._fetch("put_documents", *map(list, documents))
+        await self._fetch("put_checkpoint", batch.head.size, batch.head.checkpoint)
+        await self._move_head(batch)
+
+    async def _copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
+        await self._connection.copy_records_to_table(table, records=rows, columns=["ledger_id", *columns])
+
+    async def _copy_log(self, batch: Batch) -> None:
+        own = self._ledger_id
+        await self._copy(
+            "log_entry",
+            ("index", "entry", "leaf_hash", "dedup_key", "body_tag"),
+            [
+                (own, row.index, row.entry, row.leaf_hash, row.dedup_key, row.body_tag)
+                for row in batch.entries
+            ],
+        )
+        if batch.tiles:
+            await self._copy("log_tile", ("level", "index", "hash"), [(own, *tile) for tile in batch.tiles])
+
+    async def _copy_sealed(self, batch: Batch) -> None:
+        own = self._ledger_id
+        await self._copy(
+            "sealed_record",
+            ("index", "subject_key", "sealed", "evidence"),
+            [(own, row.index, row.subject_key, row.sealed, row.evidence) for row in batch.records],
+        )
+        if batch.secrets:
+            await self._copy(
+                "subject_secret",
+                ("subject_key", "wrapped_key", "sealed_address"),
+                [(own, key, row.wrapped_key, row.sealed_address) for key, row in batch.secrets.items()],
+            )
+
+    async def _move_head(self, batch: Batch) -> None:
+        if batch.before is None:
+            await self._fetch("create_head", *astuple(batch.head))
+            return
+        status = await self._connection.execute(
+            SQL["advance_head"], self._ledger_id, *astuple(batch.head), batch.before.size, batch.before.root
+        )
+        if status != "UPDATE 1":
+            raise ForkError("the head moved under a lock that should have held it")

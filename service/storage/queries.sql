@@ -1,0 +1,110 @@
+-- Every statement of the hot paths, by name. The concurrency of the product lives here.
+
+-- lock_head --
+-- Always the first statement of an append. The row exists from genesis, so two writers can never both pass.
+SELECT size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_hash, frontier, root, map_root,
+       rulebook_hash, checkpoint
+FROM log_head WHERE ledger_id = $1 FOR UPDATE
+
+-- lock_ledger --
+-- Before genesis there is no head row: two creators of one ledger queue up here instead.
+SELECT name FROM ledger WHERE ledger_id = $1 FOR UPDATE
+
+-- head --
+SELECT size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_hash, frontier, root, map_root,
+       rulebook_hash, checkpoint
+FROM log_head WHERE ledger_id = $1
+
+-- create_head --
+INSERT INTO log_head (ledger_id, size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_hash,
+                      frontier, root, map_root, rulebook_hash, checkpoint)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+
+-- advance_head --
+-- Compare-and-swap: touches no row when the head is not the one the batch was built on.
+UPDATE log_head
+SET size = $2, epoch_no = $3, epoch_index = $4, recorded_at_ms = $5, subject_count = $6, last_leaf_hash = $7,
+    frontier = $8, root = $9, map_root = $10, rulebook_hash = $11, checkpoint = $12
+WHERE ledger_id = $1 AND size = $13 AND root = $14
+
+-- known --
+SELECT dedup_key, index, body_tag, entry, leaf_hash
+FROM log_entry WHERE ledger_id = $1 AND dedup_key = ANY($2::bytea[])
+
+-- subjects --
+SELECT s.subject_key, s.event_count, s.last_index, s.chain, s.standing, k.wrapped_key, k.sealed_address
+FROM subject s LEFT JOIN subject_secret k USING (ledger_id, subject_key)
+WHERE s.ledger_id = $1 AND s.subject_key = ANY($2::bytea[])
+
+-- secrets --
+SELECT subject_key, wrapped_key, sealed_address
+FROM subject_secret WHERE ledger_id = $1 AND subject_key = ANY($2::bytea[])
+
+-- strata --
+SELECT prefix, slots FROM map_stratum WHERE ledger_id = $1 AND prefix = ANY($2::text[])
+
+-- put_subjects --
+INSERT INTO subject (ledger_id, subject_key, event_count, last_index, chain, standing)
+SELECT $1, * FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])
+ON CONFLICT (ledger_id, subject_key) DO UPDATE
+SET event_count = excluded.event_count, last_index = excluded.last_index, chain = excluded.chain,
+    standing = excluded.standing
+
+-- put_strata --
+INSERT INTO map_stratum (ledger_id, prefix, slots)
+SELECT $1, * FROM unnest($2::text[], $3::bytea[])
+ON CONFLICT (ledger_id, prefix) DO UPDATE SET slots = excluded.slots
+
+-- put_documents --
+-- A document is its digest: publishing the same text again is an event, not another document.
+INSERT INTO document (ledger_id, digest, kind, index, body)
+SELECT $1, * FROM unnest($2::bytea[], $3::text[], $4::bigint[], $5::bytea[])
+ON CONFLICT (ledger_id, digest) DO NOTHING
+
+-- put_checkpoint --
+-- The primary key on size refuses a second root for a size that was signed.
+INSERT INTO checkpoint (ledger_id, size, note) VALUES ($1, $2, $3)
+
+-- covering_checkpoint --
+SELECT size, note FROM checkpoint WHERE ledger_id = $1 AND size > $2 ORDER BY size LIMIT 1
+
+-- checkpoint --
+SELECT note FROM checkpoint WHERE ledger_id = $1 AND size = $2
+
+-- checkpoints --
+SELECT size, note FROM checkpoint WHERE ledger_id = $1 AND size >= $2 ORDER BY size LIMIT $3
+
+-- standings --
+-- One statement, so one snapshot: the head that an answer names is the head its standings were read under.
+SELECT size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_hash, frontier, root, map_root,
+       rulebook_hash, checkpoint, NULL::bytea AS subject_key, NULL::bytea AS standing
+FROM log_head WHERE ledger_id = $1
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, subject_key, standing
+FROM subject WHERE ledger_id = $1 AND subject_key = ANY($2::bytea[])
+
+-- entries --
+SELECT index, entry, leaf_hash FROM log_entry WHERE ledger_id = $1 AND index >= $2 AND index < $3 ORDER BY index
+
+-- entries_at --
+SELECT index, entry, leaf_hash FROM log_entry WHERE ledger_id = $1 AND index = ANY($2::bigint[])
+
+-- leaf_hashes --
+SELECT leaf_hash FROM log_entry WHERE ledger_id = $1 AND index >= $2 AND index < $3 ORDER BY index
+
+-- tile_hashes --
+SELECT hash FROM log_tile WHERE ledger_id = $1 AND level = $2 AND index >= $3 AND index < $4 ORDER BY index
+
+-- records_of --
+SELECT index, subject_key, sealed, evidence
+FROM sealed_record WHERE ledger_id = $1 AND subject_key = $2 ORDER BY index
+
+-- records --
+SELECT index, subject_key, sealed, evidence
+FROM sealed_record WHERE ledger_id = $1 AND index >= $2 AND index < $3 ORDER BY index
+
+-- documents --
+SELECT digest, kind, index, body FROM document WHERE ledger_id = $1 AND digest = ANY($2::bytea[])
+
+-- documents_of --
+SELECT digest, kind, index, body FROM document WHERE ledger_id = $1 AND kind = $2 ORDER BY index, digest
