@@ -1,0 +1,413 @@
+"""The event vocabulary: one Struct per type, told apart by `type`.
+
+A type's name is its class name in snake case. Unknown fields are refused. Every field that is left out has
+the
+meaning "not known", unless its default says otherwise; nothing that is not known ever leads to an allow.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from service.core.events.values import (
+    Addresses,
+    AddressInput,
+    BundledPurposes,
+    Channel,
+    Channels,
+    ConsentEvidence,
+    Country,
+    Day,
+    Digest,
+    Evidence,
+    EvidenceGrade,
+    EvidenceItems,
+    FormId,
+    ImportOrigin,
+    Label,
+    Method,
+    Name,
+    Names,
+    NoticeMeans,
+    OptoutMeans,
+    Register,
+    Relationship,
+    RequestFlaws,
+    Scope,
+    SenderId,
+    SenderIds,
+    SenderKind,
+    Text,
+    UnnamedSenders,
+    Via,
+    Zoned,
+)
+
+Age = Annotated[int, Meta(ge=0, le=130)]
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Event(
+    Struct,
+    kw_only=True,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    gc=False,
+    tag_field="type",
+    tag=_snake,
+):
+    """What every event says.
+
+    `source_event_id` is the caller's own id, unique per ledger for ever. `source` names the system it came
+    from; one that begins with "import" marks what was not witnessed but taken over. `evidence` is free JSON of
+    at most 16 KiB, sealed apart from the event. `other_addresses` are further addresses the same person gave in
+    the same act. `sender` absent means: not limited to one sender.
+    """
+
+    source_event_id: Label
+    occurred_at: Zoned
+    source: Label = "api"
+    sender: SenderId | None = None
+    address: AddressInput | None = None
+    other_addresses: Addresses = ()
+    evidence: Evidence | None = None
+    external_id: Label | None = None
+
+
+class Collection(Event, frozen=True, kw_only=True):
+    """How an address was taken: what the person was told, and whether and how refusal was offered there."""
+
+    notice_given: bool | None = None
+    notice_means: NoticeMeans = "on_form"
+    optout_offered: bool | None = None
+    optout_means: OptoutMeans = "on_form"
+    optout_used: bool = False
+    form: FormId | None = None
+
+
+class Refusal(Event, frozen=True, kw_only=True):
+    """A no of the person. `person`: the house's id of who said it, "unknown" in a shared mailbox."""
+
+    scope: Scope = "unspecified"
+    categories: Names = ()
+    channels: Channels = ()
+    via: Via | None = None
+    received_by: SenderId | None = None
+    in_reply_to: Name | None = None
+    person: Label | None = None
+    processed: bool | None = None
+
+
+class ConsentRequested(Event, frozen=True, kw_only=True):
+    """The person was asked."""
+
+    categories: Names = ()
+    channels: Channels = ()
+    form: FormId | None = None
+
+
+class ConsentGranted(Event, frozen=True, kw_only=True):
+    """The person said yes.
+
+    With `form` and `box`, the box's default, its senders, categories and channels and what was bundled are
+    read from
+    the published form; the same fields here can only narrow them. `method` "ticked" needs both.
+    """
+
+    categories: Names = ()
+    channels: Channels = ()
+    senders: SenderIds = ()
+    unnamed_senders: UnnamedSenders = "none"
+    listed_senders_count: Annotated[int, Meta(ge=0, le=100_000)] | None = None
+    method: Method
+    form: FormId | None = None
+    box: Name | None = None
+    checkbox_default: Literal["unticked", "ticked"] | None = None
+    separate_per_category: bool = False
+    given_by: Literal["recipient", "third_party"] = "recipient"
+    filled_by: Literal["recipient", "sales_agent"] = "recipient"
+    evidence_grade: EvidenceGrade | None = None
+    evidence_items: EvidenceItems = ()
+    bundled_purposes: BundledPurposes = ()
+    request_flaws: RequestFlaws = ()
+    double_opt_in: Literal["not_used", "pending", "confirmed"] = "not_used"
+    expires: Literal["none", "end_of_calendar_year_following_contract_end"] | Day = "none"
+    age: Age | None = None
+    parental_consent: bool | None = None
+    person: Label | None = None
+    indirect: bool = False
+    request_contents_complete: bool | None = None
+    wording: Text | None = None
+
+
+class ConsentConfirmed(Event, frozen=True, kw_only=True):
+    """The second step of a double opt-in: the holder of the address confirmed."""
+
+    categories: Names = ()
+
+
+class ConsentRefused(Refusal, frozen=True, kw_only=True):
+    """The person was asked and said no."""
+
+
+class ConsentWithdrawn(Refusal, frozen=True, kw_only=True):
+    """The person took a consent back (GDPR art. 7(3))."""
+
+
+class Objection(Refusal, frozen=True, kw_only=True):
+    """The person objected to marketing on any basis (GDPR art. 21(2), ePrivacy Directive art. 13(2))."""
+
+
+class ObjectionAttempted(Refusal, frozen=True, kw_only=True):
+    """The person tried to object and was stopped; it counts as an objection."""
+
+    outcome: Literal["blocked_by_sender"] | None = None
+
+
+class Relation(Collection, frozen=True, kw_only=True):
+    """A relation with `seller` (default: `sender`) that began, or a sale that was made."""
+
+    seller: SenderId | None = None
+    product_category: Name | None = None
+    optin_box: Literal["left_unticked", "ticked"] | None = None
+    collected_by: SenderId | None = None
+    collected_for: Literal["e_receipt"] | None = None
+    checkout: Literal["guest", "account"] | None = None
+    one_off: bool | None = None
+    ongoing: bool | None = None
+    written: bool | None = None
+    free: bool | None = None
+    paid_tier_exists: bool | None = None
+
+
+class Purchase(Relation, frozen=True, kw_only=True):
+    """Something was bought."""
+
+
+class ContractStarted(Relation, frozen=True, kw_only=True):
+    """A contract began."""
+
+
+class AccountCreated(Relation, frozen=True, kw_only=True):
+    """An account was opened."""
+
+
+class MembershipStarted(Relation, frozen=True, kw_only=True):
+    """A membership began."""
+
+
+class ContractEnded(Event, frozen=True, kw_only=True):
+    """Closes the open contract or account with `seller`, or every open one where no seller is named."""
+
+    seller: SenderId | None = None
+
+
+class MembershipEnded(Event, frozen=True, kw_only=True):
+    """Closes the open membership with `seller`, or every open one where no seller is named."""
+
+    seller: SenderId | None = None
+
+
+class Request(Collection, frozen=True, kw_only=True):
+    """The person asked `to` (default: `sender`) for something."""
+
+    to: SenderId | None = None
+    via: Via | None = None
+    subject: Label | None = None
+    product_category: Name | None = None
+    negotiation: bool = False
+    collected_by: SenderId | None = None
+
+
+class InfoRequested(Request, frozen=True, kw_only=True):
+    """The person asked for information."""
+
+
+class QuoteRequested(Request, frozen=True, kw_only=True):
+    """The person asked for a quote."""
+
+
+class Donation(Collection, frozen=True, kw_only=True):
+    """A gift to `to` (default: `sender`)."""
+
+    to: SenderId | None = None
+    collected_by: SenderId | None = None
+    product_category: Name | None = None
+
+
+class AddressCollected(Collection, frozen=True, kw_only=True):
+    """An address was taken down outside a sale."""
+
+    context: Literal["event", "professional", "unknown"] = "unknown"
+    consent_evidence: ConsentEvidence = "not_claimed"
+    request_flaws: RequestFlaws = ()
+    collected_by: SenderId | None = None
+
+
+class AddressImported(Event, frozen=True, kw_only=True, rename={"from_sender": "from"}):
+    """An address came from elsewhere, with an honest grade of what was said about consent."""
+
+    origin: ImportOrigin
+    from_sender: SenderId | None = None
+    consent_evidence: ConsentEvidence = "not_claimed"
+    request_flaws: RequestFlaws = ()
+    recipient_country: Country | None = None
+
+
+class AddressPublished(Event, frozen=True, kw_only=True):
+    """The address stands published, by its holder or by somebody else."""
+
+    by: Literal["recipient", "third_party"] | None = None
+    designated_for: Names = ()
+    impersonal: bool | None = None
+    no_cem_statement: bool | None = None
+
+
+class AddressDisclosed(Event, frozen=True, kw_only=True):
+    """The holder or somebody else gave the address to `to` (default: `sender`)."""
+
+    by: Literal["recipient", "third_party"] | None = None
+    to: SenderId | None = None
+    designated_for: Names = ()
+    impersonal: bool | None = None
+    no_cem_statement: bool | None = None
+
+
+class AddressChanged(Event, frozen=True, kw_only=True, rename={"from_address": "from", "to_address": "to"}):
+    """One person's address was replaced by another. A broker's word moves nothing."""
+
+    from_address: AddressInput | None = None
+    to_address: AddressInput | None = None
+    by: Literal["recipient", "broker", "staff"]
+    verified: bool = False
+
+
+class AddressBounced(Event, frozen=True, kw_only=True):
+    """A message came back; `hard` means the address does not exist (any more)."""
+
+    hard: bool = True
+
+
+class ErasureRequested(Event, frozen=True, kw_only=True):
+    """The person asked to be erased; this is an objection too."""
+
+    scope: Literal["all_data"] = "all_data"
+
+
+class ErasureExecuted(Event, frozen=True, kw_only=True):
+    """The person was erased; the suppression stays unless `suppression_hash_kept` says otherwise."""
+
+    suppression_hash_kept: bool = True
+
+
+class RegisterListed(Event, frozen=True, kw_only=True):
+    """The number stands on a do-not-call register."""
+
+    register: Register
+
+
+class RegisterChecked(Event, frozen=True, kw_only=True):
+    """A do-not-call register was asked about the number."""
+
+    register: Register
+    listed: bool
+
+
+class BusinessTransferred(
+    Event, frozen=True, kw_only=True, rename={"from_sender": "from", "to_sender": "to"}
+):
+    """A business went from one entity to another; in a share deal the entity stays the same."""
+
+    from_sender: SenderId
+    to_sender: SenderId
+    deal: Literal["asset_deal", "share_deal"]
+
+
+class SenderRenamed(Event, frozen=True, kw_only=True, rename={"from_sender": "from", "to_sender": "to"}):
+    """A sender goes on under another id."""
+
+    from_sender: SenderId
+    to_sender: SenderId
+    same_legal_entity: bool
+
+
+class Referral(Event, frozen=True, kw_only=True):
+    """Somebody recommended the sender to this person, or this person to the sender."""
+
+    referrer: Label
+    relationship_to_sender: Relationship | None = None
+    relationship_to_recipient: Relationship | None = None
+
+
+class MessageSent(Event, frozen=True, kw_only=True):
+    """A message went out."""
+
+    category: Name
+    channel: Channel
+
+
+class PreferenceFlagChanged(Event, frozen=True, kw_only=True):
+    """A flag in a system changed; without an act of the person it never grants."""
+
+    new_value: Literal["opted_in", "opted_out"]
+    by: Literal["recipient", "staff", "system"]
+
+
+class HumanAssessment(Event, frozen=True, kw_only=True):
+    """A person looked at one question the rules cannot answer."""
+
+    subject: Literal["presumed_consent"]
+    outcome: Literal["present", "absent"]
+    ground: Text | None = None
+
+
+class ContactByRecipient(Event, frozen=True, kw_only=True):
+    """The person got in touch."""
+
+
+class Correction(Event, frozen=True, kw_only=True):
+    """Takes back what the entry `corrects` of this subject said. A no is never taken back."""
+
+    corrects: Annotated[int, Meta(ge=0)]
+    reason: Text | None = None
+
+
+class SenderRegistered(Event, frozen=True, kw_only=True):
+    """A legal entity that mails; `country` is where it is established."""
+
+    legal_name: Label
+    country: Country
+    kind: SenderKind = "business"
+
+
+class FormPublished(Event, frozen=True, kw_only=True):
+    """A form went into the ledger; its text is kept under `form`."""
+
+    form: FormId
+
+
+class RulebookPublished(Event, frozen=True, kw_only=True):
+    """A rulebook came into force."""
+
+    rulebook: Digest
+    version: Label | None = None
+
+
+class KeyRotated(Event, frozen=True, kw_only=True):
+    """A signing key succeeded another."""
+
+    key_id: Label
+
+
+class CampaignChecked(Event, frozen=True, kw_only=True):
+    """A whole campaign was checked; `root` commits to every single answer."""
+
+    root: Digest
+    count: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+    category: Name | None = None
+    channel: Channel | None = None
