@@ -7,6 +7,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from service.core.errors import EventError
+from service.core.events import configuration as c
 from service.core.events import vocabulary as v
 from service.core.events.refusals import refused
 
@@ -37,19 +38,19 @@ SubmittedEvent = (
     | v.ErasureExecuted
     | v.RegisterListed
     | v.RegisterChecked
-    | v.BusinessTransferred
-    | v.SenderRenamed
+    | c.BusinessTransferred
+    | c.SenderRenamed
     | v.Referral
     | v.MessageSent
     | v.PreferenceFlagChanged
     | v.HumanAssessment
     | v.ContactByRecipient
     | v.Correction
-    | v.SenderRegistered
-    | v.FormPublished
-    | v.RulebookPublished
-    | v.KeyRotated
-    | v.CampaignChecked
+    | c.SenderRegistered
+    | c.FormPublished
+    | c.RulebookPublished
+    | c.KeyRotated
+    | c.CampaignChecked
 )
 
 EVIDENCE_BYTES_MAX: Final = 16 * 1024
@@ -57,13 +58,13 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_MS: Final = 631_152_000_000  # 1990-01-01T00:00:00Z: before it, nobody mailed at scale
 
 CONFIGURING: Final = (
-    v.SenderRegistered,
-    v.BusinessTransferred,
-    v.SenderRenamed,
-    v.FormPublished,
-    v.RulebookPublished,
-    v.KeyRotated,
-    v.CampaignChecked,
+    c.SenderRegistered,
+    c.BusinessTransferred,
+    c.SenderRenamed,
+    c.FormPublished,
+    c.RulebookPublished,
+    c.KeyRotated,
+    c.CampaignChecked,
 )
 _TYPES: Final[dict[str, Any]] = {str(kind.__struct_config__.tag): kind for kind in get_args(SubmittedEvent)}
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -200,12 +201,12 @@ def _check_addressee(event: v.Request | v.Donation) -> None:
         raise EventError("to whom?", pointer="/to", code="missing")
 
 
-def _check_both_senders(event: v.BusinessTransferred | v.SenderRenamed) -> None:
+def _check_both_senders(event: c.BusinessTransferred | c.SenderRenamed) -> None:
     if event.from_sender == event.to_sender:
         raise EventError("from and to are the same sender", pointer="/to", code="value")
 
 
-def _check_named_sender(event: v.SenderRegistered) -> None:
+def _check_named_sender(event: c.SenderRegistered) -> None:
     if event.sender is None:
         raise EventError("which sender?", pointer="/sender", code="missing")
 
@@ -223,7 +224,7 @@ _CHECKS: Final[dict[type, Callable[[Any], None]]] = {
     v.InfoRequested: _check_addressee,
     v.QuoteRequested: _check_addressee,
     v.Donation: _check_addressee,
-    v.BusinessTransferred: _check_both_senders,
-    v.SenderRenamed: _check_both_senders,
-    v.SenderRegistered: _check_named_sender,
+    c.BusinessTransferred: _check_both_senders,
+    c.SenderRenamed: _check_both_senders,
+    c.SenderRegistered: _check_named_sender,
 }

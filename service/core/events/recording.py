@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from service.core.errors import EventError
+from service.core.events import configuration as c
 from service.core.events import vocabulary as v
 from service.core.events.parsing import SubmittedEvent, convert_event, milliseconds
 
@@ -51,7 +52,7 @@ class RecordedEvent(Struct, frozen=True, gc=False):
     """One entry of one subject's chain, read back.
 
     `event` carries placeholders where the record holds nothing (source_event_id "-", no addresses).
-    `counterpart` is the other side's subject_key in hex. `imported` marks what was taken over rather than witnessed.
+    `counterpart` is the other side's subject_key in hex. `imported` marks what was taken over, not witnessed.
     """
 
     event: SubmittedEvent
@@ -78,7 +79,7 @@ def participants(event: SubmittedEvent) -> tuple[Participant, ...]:
     if isinstance(event, v.AddressChanged) and event.from_address and event.to_address:
         old, new = event.from_address, event.to_address
         return (Participant(old.kind, old.value, "old"), Participant(new.kind, new.value, "new"))
-    if isinstance(event, v.SenderRenamed | v.BusinessTransferred):
+    if isinstance(event, c.SenderRenamed | c.BusinessTransferred):
         return (
             Participant("sender", event.from_sender, "from"),
             Participant("sender", event.to_sender, "to"),
@@ -144,11 +145,11 @@ def recorded_from_body(body: dict[str, Any]) -> RecordedEvent:
 
 
 _SENDER_TYPES: Final = (
-    v.SenderRegistered,
-    v.FormPublished,
-    v.RulebookPublished,
-    v.KeyRotated,
-    v.CampaignChecked,
+    c.SenderRegistered,
+    c.FormPublished,
+    c.RulebookPublished,
+    c.KeyRotated,
+    c.CampaignChecked,
 )
 
 

@@ -5,13 +5,12 @@ the
 meaning "not known", unless its default says otherwise; nothing that is not known ever leads to an allow.
 """
 
-import re
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from service.core.events.envelope import Event
 from service.core.events.values import (
-    Addresses,
     AddressInput,
     BundledPurposes,
     Channel,
@@ -19,8 +18,6 @@ from service.core.events.values import (
     ConsentEvidence,
     Country,
     Day,
-    Digest,
-    Evidence,
     EvidenceGrade,
     EvidenceItems,
     FormId,
@@ -37,46 +34,12 @@ from service.core.events.values import (
     Scope,
     SenderId,
     SenderIds,
-    SenderKind,
     Text,
     UnnamedSenders,
     Via,
-    Zoned,
 )
 
 Age = Annotated[int, Meta(ge=0, le=130)]
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-class Event(
-    Struct,
-    kw_only=True,
-    frozen=True,
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-    gc=False,
-    tag_field="type",
-    tag=_snake,
-):
-    """What every event says.
-
-    `source_event_id` is the caller's own id, unique per ledger for ever. `source` names the system it came
-    from; one that begins with "import" marks what was not witnessed but taken over. `evidence` is free JSON of
-    at most 16 KiB, sealed apart from the event. `other_addresses` are further addresses the same person gave in
-    the same act. `sender` absent means: not limited to one sender.
-    """
-
-    source_event_id: Label
-    occurred_at: Zoned
-    source: Label = "api"
-    sender: SenderId | None = None
-    address: AddressInput | None = None
-    other_addresses: Addresses = ()
-    evidence: Evidence | None = None
-    external_id: Label | None = None
 
 
 class Collection(Event, frozen=True, kw_only=True):
@@ -318,24 +281,6 @@ class RegisterChecked(Event, frozen=True, kw_only=True):
     listed: bool
 
 
-class BusinessTransferred(
-    Event, frozen=True, kw_only=True, rename={"from_sender": "from", "to_sender": "to"}
-):
-    """A business went from one entity to another; in a share deal the entity stays the same."""
-
-    from_sender: SenderId
-    to_sender: SenderId
-    deal: Literal["asset_deal", "share_deal"]
-
-
-class SenderRenamed(Event, frozen=True, kw_only=True, rename={"from_sender": "from", "to_sender": "to"}):
-    """A sender goes on under another id."""
-
-    from_sender: SenderId
-    to_sender: SenderId
-    same_legal_entity: bool
-
-
 class Referral(Event, frozen=True, kw_only=True):
     """Somebody recommended the sender to this person, or this person to the sender."""
 
@@ -375,39 +320,3 @@ class Correction(Event, frozen=True, kw_only=True):
 
     corrects: Annotated[int, Meta(ge=0)]
     reason: Text | None = None
-
-
-class SenderRegistered(Event, frozen=True, kw_only=True):
-    """A legal entity that mails; `country` is where it is established."""
-
-    legal_name: Label
-    country: Country
-    kind: SenderKind = "business"
-
-
-class FormPublished(Event, frozen=True, kw_only=True):
-    """A form went into the ledger; its text is kept under `form`."""
-
-    form: FormId
-
-
-class RulebookPublished(Event, frozen=True, kw_only=True):
-    """A rulebook came into force."""
-
-    rulebook: Digest
-    version: Label | None = None
-
-
-class KeyRotated(Event, frozen=True, kw_only=True):
-    """A signing key succeeded another."""
-
-    key_id: Label
-
-
-class CampaignChecked(Event, frozen=True, kw_only=True):
-    """A whole campaign was checked; `root` commits to every single answer."""
-
-    root: Digest
-    count: Annotated[int, Meta(ge=0, le=1_000_000_000)]
-    category: Name | None = None
-    channel: Channel | None = None

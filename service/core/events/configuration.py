@@ -1,0 +1,62 @@
+"""Events about the ledger and its senders rather than about an address."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from service.core.events.envelope import Event
+from service.core.events.values import Channel, Country, Digest, FormId, Label, Name, SenderId, SenderKind
+
+
+class BusinessTransferred(
+    Event, frozen=True, kw_only=True, rename={"from_sender": "from", "to_sender": "to"}
+):
+    """A business went from one entity to another; in a share deal the entity stays the same."""
+
+    from_sender: SenderId
+    to_sender: SenderId
+    deal: Literal["asset_deal", "share_deal"]
+
+
+class SenderRenamed(Event, frozen=True, kw_only=True, rename={"from_sender": "from", "to_sender": "to"}):
+    """A sender goes on under another id."""
+
+    from_sender: SenderId
+    to_sender: SenderId
+    same_legal_entity: bool
+
+
+class SenderRegistered(Event, frozen=True, kw_only=True):
+    """A legal entity that mails; `country` is where it is established."""
+
+    legal_name: Label
+    country: Country
+    kind: SenderKind = "business"
+
+
+class FormPublished(Event, frozen=True, kw_only=True):
+    """A form went into the ledger; its text is kept under `form`."""
+
+    form: FormId
+
+
+class RulebookPublished(Event, frozen=True, kw_only=True):
+    """A rulebook came into force."""
+
+    rulebook: Digest
+    version: Label | None = None
+
+
+class KeyRotated(Event, frozen=True, kw_only=True):
+    """A signing key succeeded another."""
+
+    key_id: Label
+
+
+class CampaignChecked(Event, frozen=True, kw_only=True):
+    """A whole campaign was checked; `root` commits to every single answer."""
+
+    root: Digest
+    count: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+    category: Name | None = None
+    channel: Channel | None = None
