@@ -91,7 +91,7 @@ def _tables_of_the_log() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("index", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("kind IN ('form', 'rulebook', 'pack')", name="document_kind"),
+        sa.CheckConstraint("kind IN ('form', 'rulebook', 'pack', 'sender')", name="document_kind"),
         sa.CheckConstraint("octet_length(digest) = 32", name="document_digest_is_a_hash"),
         sa.PrimaryKeyConstraint("ledger_id", "digest"),
     )

@@ -15,9 +15,9 @@ _KEY_SIZE = 32
 class LedgerKeys:
     """What a ledger signs with, names its subjects with and wraps their data keys with.
 
-    `signer` may be replaced by a rotation and must never be copied to where it can be stolen; `subject_key_secret`
-    (K_sub) is for ever and must be escrowed: without it no subject can be found again; `wrapping_key` opens what
-    is sealed.
+    `signer` may be replaced by a rotation and must never be copied to where it can be stolen;
+    `subject_key_secret` (K_sub) is for ever and must be escrowed: without it no subject can be found again;
+    `wrapping_key` opens what is sealed.
     """
 
     origin: str

@@ -156,6 +156,9 @@ class Snapshot(Protocol):
     async def entries_at(self, indices: Sequence[int]) -> dict[int, EntryRow]:
         """The entries at these indices."""
 
+    async def covering_checkpoint(self, index: int) -> tuple[int, bytes]:
+        """Size and note of the oldest checkpoint that covers this entry."""
+
     async def records_of(self, subject_key: bytes) -> list[SealedRow]:
         """Everything still held of one subject, oldest first."""
 

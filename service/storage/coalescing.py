@@ -60,7 +60,6 @@ class StandingReader:
     async def _query(self, keys: list[bytes]) -> tuple[Head, dict[bytes, bytes]]:
         async with self._pool.acquire() as connection:
             rows = await connection.fetch(SQL["standings"], self._ledger_id, keys)
-        standings = {
-            row[_HEAD_COLUMNS]: row[_HEAD_COLUMNS + 1] for row in rows if row[_HEAD_COLUMNS] is not None
-        }
-        return Head(*rows[0][:_HEAD_COLUMNS]), standings
+        head = next(row for row in rows if row[_HEAD_COLUMNS] is None)
+        standings = {row[_HEAD_COLUMNS]: row[_HEAD_COLUMNS + 1] for row in rows if row is not head}
+        return Head(*head[:_HEAD_COLUMNS]), standings

@@ -56,7 +56,7 @@ async def open_pool(dsn: str, *, size: int, role: str | None = WRITER_ROLE) -> a
             max_size=size,
             server_settings=settings,
             command_timeout=30,
-            # What a session leaves behind is nothing: every statement names its ledger, no session state is kept.
+            # Every statement names its ledger and no session keeps state, so there is nothing to reset.
             reset=_keep_session,
         )
 
@@ -196,7 +196,7 @@ class PostgresTransaction(PostgresReader):
         return {row[0]: KnownEvent(*row[1:]) for row in await self._fetch("known", list(dedup_keys))}
 
     async def write(self, batch: Batch) -> None:
-        """Store the batch and advance the head; `ForkError` when it is not the head the batch was built on."""
+        """Store the batch and advance the head; `ForkError` when that is not the one the batch grew from."""
         await self._copy_log(batch)
         await self._copy_sealed(batch)
         subjects = batch.subjects

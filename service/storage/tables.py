@@ -130,12 +130,12 @@ class Checkpoint(SQLModel, table=True):
 
 
 class Document(SQLModel, table=True):
-    """Forms, rulebooks and jurisdiction packs under the SHA-256 of their canonical bytes."""
+    """Forms, rulebooks, packs and registrations of senders under the SHA-256 of their canonical bytes."""
 
     __tablename__ = "document"
     __table_args__ = (
         *_hash_check("document", "digest"),
-        CheckConstraint("kind IN ('form', 'rulebook', 'pack')", name="document_kind"),
+        CheckConstraint("kind IN ('form', 'rulebook', 'pack', 'sender')", name="document_kind"),
     )
 
     ledger_id: int = Field(sa_column=_ledger_id())

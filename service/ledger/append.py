@@ -1,0 +1,261 @@
+"""Group commit: events queue up, one transaction appends them, and only its COMMIT answers their senders.
+
+Each worker process has one `Appender` per ledger; several processes may append to one ledger at once. What
+keeps them apart is the head row, locked first: no leader, no advisory lock, no sequence. What is kept between
+batches (the map's strata) is a cache, believed only while the head is the one this process left behind.
+
+A crash, step by step, by the failpoints' names:
+
+* `queued`, `locked`, `read`, `computed`, `written`: nothing is visible; the sender tries again, as new;
+* `committed`: the events are in; the sender who tries again gets the receipt of the first time;
+* `marked`: as before, and the high-water mark knows it;
+* `answered`: nothing is left to lose.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from service.core.entries import recorded_at_ms
+from service.core.errors import ConflictError, ForkError, LedgerError, UnavailableError
+from service.core.prefix_map import MissingStrataError, Stratum, plan_prefixes, update
+from service.ledger.admission import Admitted
+from service.ledger.keys import LedgerKeys, Sealer
+from service.ledger.ports import Clock, Failpoint, Head, HighWaterMark, KnownEvent, Store, Transaction
+from service.ledger.sequence import Epoch, Receipt
+
+BATCH_EVENTS_MAX = 256
+QUEUE_EVENTS_MAX = 16_384
+STRATA_CACHED_MAX = 200_000
+
+
+@dataclass(slots=True)
+class _Waiting:
+    event: Admitted
+    answer: asyncio.Future[Receipt]
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """What this process knows of the log as it left it. Never believed against the head row."""
+
+    head: Head | None = None
+    strata: dict[str, Stratum] = field(default_factory=dict)
+
+
+class Appender:
+    """Takes admitted events and answers each with its receipt once it is durable."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: LedgerKeys,
+        sealer: Sealer,
+        mark: HighWaterMark,
+        *,
+        clock: Clock,
+        reached: Failpoint,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._sealer = sealer
+        self._mark = mark
+        self._clock = clock
+        self._reached = reached
+        self._queue: list[_Waiting] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._remembered = _Remembered()
+        self._stopped: ForkError | None = None
+
+    @property
+    def backlog(self) -> int:
+        """Events that wait for a batch."""
+        return len(self._queue)
+
+    async def append(self, event: Admitted) -> Receipt:
+        """Append one event; returns when it is durable and covered by a signed checkpoint.
+
+        Raises `ConflictError` for a known id with another body, `UnavailableError` when it was not (or not
+        surely) written, and `ForkError` once the database no longer extends what was signed.
+        """
+        return await self._enqueue(event)
+
+    async def append_all(self, events: Sequence[Admitted]) -> list[Receipt | LedgerError]:
+        """Append many, each on its own: one that is refused takes no other with it."""
+        answers = [self._enqueue(event) for event in events]
+        results: list[Receipt | LedgerError] = []
+        for outcome in await asyncio.gather(*answers, return_exceptions=True):
+            if isinstance(outcome, Receipt | LedgerError):
+                results.append(outcome)
+            else:
+                raise outcome
+        return results
+
+    def _enqueue(self, event: Admitted) -> asyncio.Future[Receipt]:
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        if self._stopped is not None:
+            answer.set_exception(self._stopped)
+        elif len(self._queue) >= QUEUE_EVENTS_MAX:
+            answer.set_exception(UnavailableError("too many events are waiting to be written"))
+        else:
+            self._queue.append(_Waiting(event, answer))
+            if self._flushing is None:
+                self._flushing = asyncio.create_task(self._flush())
+        return answer
+
+    async def receipt_of(self, index: int) -> Receipt:
+        """The receipt of an entry that was appended before."""
+        async with self._store.snapshot() as snapshot:
+            entry = (await snapshot.entries_at([index]))[index]
+            size, note = await snapshot.covering_checkpoint(index)
+        return Receipt(index, recorded_at_ms(entry.entry), entry.leaf_hash, size - 1, note, replayed=True)
+
+    async def drain(self) -> None:
+        """Wait until everything queued so far is answered."""
+        while self._flushing is not None:
+            await asyncio.wait([self._flushing])
+
+    async def _flush(self) -> None:
+        """Write batches while there is something to write; an event never waits for company."""
+        try:
+            # One turn of the loop, so that requests that arrived together share a batch.
+            await asyncio.sleep(0)
+            while self._queue:
+                batch, self._queue = self._queue[:BATCH_EVENTS_MAX], self._queue[BATCH_EVENTS_MAX:]
+                await self._answer(batch)
+        finally:
+            self._flushing = None
+            if self._queue:
+                self._flushing = asyncio.create_task(self._flush())
+
+    async def _answer(self, batch: list[_Waiting]) -> None:
+        try:
+            outcomes: list[Receipt | LedgerError] = await self._commit([waiting.event for waiting in batch])
+        except LedgerError as error:
+            # The outcome of this batch is unknown or none: the cache may be ahead of the database.
+            self._remembered = _Remembered(head=self._remembered.head)
+            if isinstance(error, ForkError):
+                self._stopped = error
+            outcomes = [error] * len(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no sender may wait for ever
+            self._remembered = _Remembered(head=self._remembered.head)
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
+            return
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if waiting.answer.done():
+                continue
+            if isinstance(outcome, Receipt):
+                waiting.answer.set_result(outcome)
+            else:
+                waiting.answer.set_exception(outcome)
+        self._reached("answered")
+
+    async def _commit(self, events: list[Admitted]) -> list[Receipt | LedgerError]:
+        self._reached("queued")
+        async with self._store.transaction() as transaction:
+            head = await transaction.lock_head()
+            self._reached("locked")
+            if head is None:
+                raise ForkError("the ledger has no head row: it was never created here, or has been removed")
+            self._check_extends(head)
+            outcomes, new_head = await self._append_under_lock(transaction, head, events)
+            self._reached("written")
+        self._reached("committed")
+        if new_head is not head:
+            self._remembered.head = new_head
+            await self._mark.advance(new_head.size, new_head.checkpoint)
+        self._reached("marked")
+        return outcomes
+
+    def _check_extends(self, head: Head) -> None:
+        """Refuse to sign when the head fell behind what this process signed; drop a stale cache."""
+        own = self._remembered.head
+        if own is None or own.size == head.size:
+            if own is not None and own.root != head.root:
+                raise ForkError(f"the log at size {head.size} is not the one that was signed")
+            return
+        if head.size < own.size:
+            raise ForkError(f"the log has {head.size} entries, and a checkpoint over {own.size} was signed")
+        self._remembered.strata.clear()
+
+    async def _append_under_lock(
+        self, transaction: Transaction, head: Head, events: list[Admitted]
+    ) -> tuple[list[Receipt | LedgerError], Head]:
+        known = await transaction.known([event.dedup_key for event in events])
+        outcomes: dict[int, Receipt | LedgerError] = {}
+        fresh: dict[bytes, int] = {}
+        for position, event in enumerate(events):
+            if event.dedup_key in known:
+                outcomes[position] = await _replay(transaction, known[event.dedup_key], event)
+            else:
+                fresh.setdefault(event.dedup_key, position)
+        if fresh:
+            places, head = await self._write(
+                [events[position] for position in fresh.values()], transaction, head
+            )
+            outcomes.update(zip(fresh.values(), places, strict=True))
+        for position, event in enumerate(events):
+            if position not in outcomes:
+                first = fresh[event.dedup_key]
+                outcomes[position] = _repeat(events[first], event, outcomes[first])
+        return [outcomes[position] for position in range(len(events))], head
+
+    async def _write(
+        self, events: list[Admitted], transaction: Transaction, head: Head
+    ) -> tuple[list[Receipt], Head]:
+        epoch = Epoch(self._keys, self._sealer, head, self._clock(), head.rulebook_hash)
+        touched = {entry.subject_key for event in events for entry in event.entries}
+        epoch.load(await transaction.subjects(list(touched)))
+        self._reached("read")
+        places = [epoch.add(event) for event in events]
+        root, strata = await self._update_map(transaction, head.subject_count, epoch.map_updates())
+        batch = epoch.close(root, strata)
+        self._reached("computed")
+        await transaction.write(batch)
+        new = batch.head
+        receipts = [
+            Receipt(index, new.recorded_at_ms, leaf_hash, new.position, new.checkpoint)
+            for index, leaf_hash in places
+        ]
+        return receipts, new
+
+    async def _update_map(
+        self, transaction: Transaction, subject_count: int, updates: dict[bytes, bytes]
+    ) -> tuple[bytes, dict[str, bytes]]:
+        cache = self._remembered.strata
+        if len(cache) > STRATA_CACHED_MAX:
+            cache.clear()
+        await self._read_strata(transaction, plan_prefixes(updates, subject_count) - cache.keys())
+        while True:
+            try:
+                result = update(cache, updates)
+            except MissingStrataError as error:
+                await self._read_strata(transaction, error.prefixes)
+            else:
+                return result.root, {prefix: cache[prefix].to_bytes() for prefix in result.changed}
+
+    async def _read_strata(self, transaction: Transaction, prefixes: set[str]) -> None:
+        if not prefixes:
+            return
+        rows = await transaction.strata(prefixes)
+        for prefix in prefixes:
+            # An absent row is an empty stratum: remembered too, so that it is asked for once.
+            self._remembered.strata[prefix] = Stratum.from_bytes(rows.get(prefix, b"\0\0\0\0"))
+
+
+async def _replay(transaction: Transaction, known: KnownEvent, event: Admitted) -> Receipt | LedgerError:
+    """The receipt of the first time, or a conflict when this is another event under a used id."""
+    if known.body_tag != event.body_tag:
+        return ConflictError()
+    size, note = await transaction.covering_checkpoint(known.index)
+    time = recorded_at_ms(known.entry)
+    return Receipt(known.index, time, known.leaf_hash, size - 1, note, replayed=True)
+
+
+def _repeat(first: Admitted, event: Admitted, outcome: Receipt | LedgerError) -> Receipt | LedgerError:
+    """The same id twice in one batch: the second is a replay of the first."""
+    if first.body_tag != event.body_tag:
+        return ConflictError()
+    return replace(outcome, replayed=True) if isinstance(outcome, Receipt) else outcome

@@ -1,0 +1,72 @@
+"""Taking events in: what may be refused is refused here, before anything waits for the log."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from service.core.errors import EventError, InputError, LedgerError, NotFoundError
+from service.core.events import LEDGER_SUBJECT, Form, SubmittedEvent
+from service.core.events.parsing import CONFIGURING
+from service.ledger.admission import Admission, Admitted
+from service.ledger.append import Appender
+from service.ledger.catalogue import Catalogue
+from service.ledger.ports import Clock
+from service.ledger.sequence import Receipt
+
+
+class Intake:
+    """Admits events of callers. Configuration has its own ways in, which publish the text with the event."""
+
+    def __init__(self, admission: Admission, catalogue: Catalogue, appender: Appender, clock: Clock) -> None:
+        self._admission = admission
+        self._catalogue = catalogue
+        self._appender = appender
+        self._clock = clock
+
+    async def record(self, event: SubmittedEvent) -> Receipt:
+        """Record one event; returns when it is durable.
+
+        Raises `InputError` when it is refused, `ConflictError` for a used id and `UnavailableError` when the
+        caller should try again.
+        """
+        return await self._appender.append(await self._admit(event))
+
+    async def record_all(self, events: Sequence[SubmittedEvent | InputError]) -> list[Receipt | LedgerError]:
+        """Record many, each on its own; what could not even be read is passed through in its place."""
+        admitted = [await self._admit_or_refuse(event) for event in events]
+        accepted = [event for event in admitted if isinstance(event, Admitted)]
+        outcomes = iter(await self._appender.append_all(accepted))
+        return [next(outcomes) if isinstance(event, Admitted) else event for event in admitted]
+
+    async def _admit_or_refuse(self, event: SubmittedEvent | InputError) -> Admitted | InputError:
+        if isinstance(event, InputError):
+            return event
+        try:
+            return await self._admit(event)
+        except InputError as refusal:
+            return refusal
+
+    async def _admit(self, event: SubmittedEvent) -> Admitted:
+        if isinstance(event, CONFIGURING) and event.__struct_config__.tag not in _OPEN_CONFIGURING:
+            raise EventError(
+                "this type is recorded by publishing (forms, senders, rulebook)", pointer="/type", code="type"
+            )
+        if event.sender == LEDGER_SUBJECT:
+            raise EventError("this id is reserved", pointer="/sender", code="reserved")
+        await self._catalogue.require_senders(event)
+        form_id = cast("str | None", getattr(event, "form", None))
+        try:
+            forms = await self._catalogue.forms([form_id]) if form_id else {}
+        except NotFoundError as error:
+            raise EventError("no such form was published", pointer="/form", code="unknown_form") from error
+        _require_box(event, forms.get(form_id or ""))
+        return self._admission.admit(event, self._clock(), forms=forms)
+
+
+# A renaming or a sale of a business happens outside: whoever keeps the records reports it.
+_OPEN_CONFIGURING = ("business_transferred", "sender_renamed")
+
+
+def _require_box(event: SubmittedEvent, form: Form | None) -> None:
+    box = getattr(event, "box", None)
+    if box is not None and form is not None and form.box(box) is None:
+        raise EventError("the form has no such box", pointer="/box", code="unknown_box")

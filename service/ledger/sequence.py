@@ -1,0 +1,213 @@
+"""One epoch, computed: from the locked head and what was read under it to every row of the batch. No I/O.
+
+Order of work: `admit_genesis` or `add` for every event (place, record, commitment, chain, standing), then
+`map_updates` into the prefix map, then `close` (epoch entry, tree, checkpoint).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from service.core.checkpoint import sign_checkpoint
+from service.core.entries import EpochEntry, encode_epoch, encode_event
+from service.core.law.standing import EMPTY, Standing, decode_standing, encode_standing, fold
+from service.core.merkle import Frontier, hash_leaf
+from service.core.records import ZERO_HASH, chain, commitment, head_value, record_bytes
+from service.ledger.admission import Admitted, PendingEntry
+from service.ledger.keys import LedgerKeys, Sealer
+from service.ledger.ports import Batch, DocumentRow, EntryRow, Head, SealedRow, SecretRow, SubjectRow
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an append returns: the place of the event, and the checkpoint that already covers it."""
+
+    index: int
+    recorded_at_ms: int
+    leaf_hash: bytes
+    position: int
+    checkpoint: bytes
+    replayed: bool = False
+
+
+@dataclass(slots=True)
+class _SubjectState:
+    """A subject while an epoch is built on it."""
+
+    event_count: int
+    last_index: int
+    chain: bytes
+    standing: Standing
+    cipher: AESGCM
+
+
+class Epoch:
+    """The batch under construction."""
+
+    def __init__(
+        self, keys: LedgerKeys, sealer: Sealer, before: Head | None, now_ms: int, rulebook_hash: bytes
+    ) -> None:
+        """Start after `before` (None: at genesis). Recorded time never goes back, whatever the clock does."""
+        self._keys = keys
+        self._sealer = sealer
+        self._before = before
+        self._frontier = Frontier.from_bytes(before.frontier) if before else Frontier()
+        self._last_leaf_hash = before.last_leaf_hash if before else ZERO_HASH
+        self._rulebook_hash = rulebook_hash
+        self._subjects: dict[bytes, _SubjectState] = {}
+        self._new_subjects = 0
+        self._leaves: list[bytes] = []
+        self._entries: list[EntryRow] = []
+        self._records: list[SealedRow] = []
+        self._secrets: dict[bytes, SecretRow] = {}
+        self._documents: list[DocumentRow] = []
+        self.recorded_at_ms = max(before.recorded_at_ms, now_ms) if before else now_ms
+        self.index = before.size if before else 0
+
+    @property
+    def last_leaf_hash(self) -> bytes:
+        """Hash of the newest leaf: the link of the next entry."""
+        return self._last_leaf_hash
+
+    def load(self, rows: Mapping[bytes, tuple[SubjectRow, SecretRow | None]]) -> None:
+        """Take over the touched subjects that exist already."""
+        for key, (row, secret) in rows.items():
+            if secret is None:
+                # Erased: the chain goes on, under a key that opens nothing of what was before.
+                cipher, self._secrets[key] = self._sealer.new_subject(key, b"")
+            else:
+                cipher = self._sealer.open_subject(key, secret.wrapped_key)
+            standing = decode_standing(row.standing)
+            self._subjects[key] = _SubjectState(row.event_count, row.last_index, row.chain, standing, cipher)
+
+    def append_entry(
+        self, entry: bytes, dedup_key: bytes | None = None, body_tag: bytes | None = None
+    ) -> bytes:
+        """Put an encoded entry at the end and return its leaf hash."""
+        leaf_hash = hash_leaf(entry)
+        self._entries.append(EntryRow(self.index, entry, leaf_hash, dedup_key, body_tag))
+        self._leaves.append(leaf_hash)
+        self._last_leaf_hash = leaf_hash
+        self.index += 1
+        return leaf_hash
+
+    def add(self, event: Admitted) -> tuple[int, bytes]:
+        """Give the event its place, one entry for each chain it concerns: index and hash of the first."""
+        first = self.index
+        for position, entry in enumerate(event.entries):
+            named = (event.dedup_key, event.body_tag) if position == 0 else (None, None)
+            self._add_entry(event, entry, *named)
+        self._documents.extend(
+            DocumentRow(document.digest, document.kind, first, document.body) for document in event.documents
+        )
+        if event.rulebook_hash is not None:
+            self._rulebook_hash = event.rulebook_hash
+        return first, self._leaves[first - self._first_index]
+
+    @property
+    def _first_index(self) -> int:
+        return self.index - len(self._leaves)
+
+    def _add_entry(
+        self, event: Admitted, entry: PendingEntry, dedup_key: bytes | None, body_tag: bytes | None
+    ) -> None:
+        state = self._subjects.get(entry.subject_key) or self._new_subject(entry)
+        index = self.index
+        record = record_bytes(
+            entry.body,
+            origin=self._keys.origin,
+            subject_key=entry.subject_key,
+            seq=state.event_count,
+            prev=state.chain,
+            evidence=entry.evidence_commitment,
+        )
+        committed = commitment(entry.opening, record)
+        self.append_entry(
+            encode_event(self._last_leaf_hash, self.recorded_at_ms, committed), dedup_key, body_tag
+        )
+        state.chain = chain(state.chain, index, committed)
+        state.event_count += 1
+        state.last_index = index
+        state.standing = fold(
+            state.standing, entry.recorded, index=index, recorded_at_ms=self.recorded_at_ms, forms=event.forms
+        )
+        self._seal(state, entry, index, record)
+
+    def _seal(self, state: _SubjectState, entry: PendingEntry, index: int, record: bytes) -> None:
+        context = index.to_bytes(8)
+        evidence = entry.evidence
+        self._records.append(
+            SealedRow(
+                index=index,
+                subject_key=entry.subject_key,
+                sealed=self._sealer.seal(state.cipher, entry.opening + record, context),
+                evidence=self._sealer.seal(state.cipher, evidence, context) if evidence is not None else None,
+            )
+        )
+
+    def _new_subject(self, entry: PendingEntry) -> _SubjectState:
+        cipher, self._secrets[entry.subject_key] = self._sealer.new_subject(entry.subject_key, entry.address)
+        state = _SubjectState(0, 0, ZERO_HASH, EMPTY, cipher)
+        self._subjects[entry.subject_key] = state
+        self._new_subjects += 1
+        return state
+
+    def map_updates(self) -> dict[bytes, bytes]:
+        """The map's new value for every subject this epoch touched."""
+        return {
+            key: head_value(state.event_count, state.last_index, state.chain)
+            for key, state in self._subjects.items()
+        }
+
+    def close(self, map_root: bytes, strata: Mapping[str, bytes]) -> Batch:
+        """End with the epoch entry that commits to the map, sign, and hand over every row."""
+        before = self._before
+        epoch_index = self.index
+        head_epoch = before.epoch_no + 1 if before else 0
+        subject_count = (before.subject_count if before else 0) + self._new_subjects
+        self.append_entry(
+            encode_epoch(
+                EpochEntry(
+                    prev_leaf_hash=self._last_leaf_hash,
+                    recorded_at_ms=self.recorded_at_ms,
+                    epoch_no=head_epoch,
+                    previous_epoch_index=before.epoch_index if before else 0,
+                    subject_count=subject_count,
+                    map_root=map_root,
+                    rulebook_hash=self._rulebook_hash,
+                    anchor_hash=ZERO_HASH,
+                )
+            )
+        )
+        tiles = self._frontier.extend(self._leaves)
+        root = self._frontier.root()
+        return Batch(
+            before=before,
+            head=Head(
+                size=self.index,
+                epoch_no=head_epoch,
+                epoch_index=epoch_index,
+                recorded_at_ms=self.recorded_at_ms,
+                subject_count=subject_count,
+                last_leaf_hash=self._last_leaf_hash,
+                frontier=self._frontier.to_bytes(),
+                root=root,
+                map_root=map_root,
+                rulebook_hash=self._rulebook_hash,
+                checkpoint=sign_checkpoint(self._keys.origin, self.index, root, [self._keys.signer]),
+            ),
+            entries=self._entries,
+            tiles=list(tiles),
+            records=self._records,
+            subjects=self._subject_rows(),
+            secrets=self._secrets,
+            strata=dict(strata),
+            documents=self._documents,
+        )
+
+    def _subject_rows(self) -> dict[bytes, SubjectRow]:
+        return {
+            key: SubjectRow(state.event_count, state.last_index, state.chain, encode_standing(state.standing))
+            for key, state in self._subjects.items()
+        }
