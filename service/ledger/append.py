@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from service.core.entries import recorded_at_ms
 from service.core.errors import ConflictError, ForkError, LedgerError, UnavailableError
-from service.core.prefix_map import MissingStrataError, Stratum, plan_prefixes, update
+from service.core.prefix_map import Stratum, missing_prefixes, plan_prefixes, update
 from service.ledger.admission import Admitted
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.ports import Clock, Failpoint, Head, HighWaterMark, KnownEvent, Store, Transaction
@@ -227,22 +227,19 @@ class Appender:
         cache = self._remembered.strata
         if len(cache) > STRATA_CACHED_MAX:
             cache.clear()
-        await self._read_strata(transaction, plan_prefixes(updates, subject_count) - cache.keys())
-        while True:
-            try:
-                result = update(cache, updates)
-            except MissingStrataError as error:
-                await self._read_strata(transaction, error.prefixes)
-            else:
-                return result.root, {prefix: cache[prefix].to_bytes() for prefix in result.changed}
+        if not cache:
+            await self._read_strata(transaction, plan_prefixes(updates, subject_count))
+        while missing := missing_prefixes(cache, updates):
+            if not missing & await self._read_strata(transaction, missing):
+                raise ForkError("strata of the map are missing from the database")
+        result = update(cache, updates)
+        return result.root, {prefix: cache[prefix].to_bytes() for prefix in result.changed}
 
-    async def _read_strata(self, transaction: Transaction, prefixes: set[str]) -> None:
-        if not prefixes:
-            return
+    async def _read_strata(self, transaction: Transaction, prefixes: set[str]) -> set[str]:
         rows = await transaction.strata(prefixes)
-        for prefix in prefixes:
-            # An absent row is an empty stratum: remembered too, so that it is asked for once.
-            self._remembered.strata[prefix] = Stratum.from_bytes(rows.get(prefix, b"\0\0\0\0"))
+        for prefix, slots in rows.items():
+            self._remembered.strata[prefix] = Stratum.from_bytes(slots)
+        return set(rows)
 
 
 async def _replay(transaction: Transaction, known: KnownEvent, event: Admitted) -> Receipt | LedgerError:

@@ -108,6 +108,11 @@ class Catalogue:
         """Whether a sender of this id is registered."""
         return sender in self._senders or sender in await self.senders()
 
+    async def rulebook_in_force(self) -> bytes:
+        """The hash of the rulebook that decides now."""
+        async with self._store.snapshot() as snapshot:
+            return (await snapshot.head()).rulebook_hash
+
     async def rulebook(self, digest: bytes) -> PublishedRulebook:
         """A published rulebook with its packs. Raises `NotFoundError`."""
         known = self._rulebooks.get(digest)

@@ -52,7 +52,11 @@ class Configuration:
         digest = digest_of(body).hex()
         if (known := await self._known(digest, "form")) is not None:
             return form, known
-        event = {"type": "form_published", "source_event_id": f"form:{digest}", "form": digest}
+        event: dict[str, object] = {
+            "type": "form_published",
+            "source_event_id": f"form:{digest}",
+            "form": digest,
+        }
         return form, await self._publish(event, [PendingDocument(bytes.fromhex(digest), "form", body)])
 
     async def register_sender(self, sender: Sender) -> Published:
@@ -64,7 +68,7 @@ class Configuration:
         digest = digest_of(body)
         if (known := await self._known(digest.hex(), "sender")) is not None:
             return known
-        event = {
+        event: dict[str, object] = {
             "type": "sender_registered",
             "source_event_id": f"sender:{digest.hex()}",
             "sender": sender.id,
@@ -84,7 +88,7 @@ class Configuration:
         rulebook = parse_rulebook(obj, packs, known_senders=frozenset(senders))
         body = rulebook_bytes(rulebook)
         digest = digest_of(body)
-        event = {
+        event: dict[str, object] = {
             "type": "rulebook_published",
             "source_event_id": f"rulebook:{digest.hex()}:{self._clock()}",
             "rulebook": digest.hex(),

@@ -1,4 +1,4 @@
-"""The beginning of a ledger: genesis entry, first rulebook, first epoch, first checkpoint, in one transaction."""
+"""The beginning of a ledger: genesis, first rulebook, first epoch and checkpoint, in one transaction."""
 
 from collections.abc import Mapping
 
@@ -16,13 +16,13 @@ from service.ledger.ports import Head, HighWaterMark, Store
 from service.ledger.sequence import Epoch
 
 
-async def begin(
+async def begin(  # noqa: PLR0913 - everything a ledger is made of, once
     store: Store,
     keys: LedgerKeys,
     sealer: Sealer,
     admission: Admission,
-    mark: HighWaterMark,
     *,
+    mark: HighWaterMark,
     now_ms: int,
     packs: Mapping[str, bytes],
 ) -> Head:
@@ -59,7 +59,7 @@ async def begin(
         )
         documents = [PendingDocument(digest, "rulebook", rulebook)]
         documents += [PendingDocument(bytes.fromhex(name), "pack", body) for name, body in packs.items()]
-        event = {
+        event: dict[str, object] = {
             "type": "rulebook_published",
             "source_event_id": f"rulebook:{digest.hex()}",
             "rulebook": digest.hex(),

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from service.core.checkpoint import sign_checkpoint
 from service.core.entries import EpochEntry, encode_epoch, encode_event
-from service.core.law.standing import EMPTY, Standing, decode_standing, encode_standing, fold
+from service.core.law.facts import Standing
+from service.core.law.standing import EMPTY, decode_standing, encode_standing, fold
 from service.core.merkle import Frontier, hash_leaf
 from service.core.records import ZERO_HASH, chain, commitment, head_value, record_bytes
 from service.ledger.admission import Admitted, PendingEntry

@@ -1,0 +1,52 @@
+"""The HTTP application: every route, one error handler, one middleware."""
+
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+
+from service.api import checks, configuration, events, health, log
+from service.api.access import Access
+from service.api.problems import respond_with_problem
+from service.api.services import Services
+
+REQUEST_BYTES_MAX = 8_388_608
+
+ROUTES = (
+    checks.check,
+    checks.prove,
+    configuration.list_forms,
+    configuration.list_senders,
+    configuration.publish_form,
+    configuration.publish_rulebook,
+    configuration.read_form,
+    configuration.read_old_rulebook,
+    configuration.read_rulebook,
+    configuration.register_sender,
+    events.record_event,
+    events.record_events,
+    health.is_alive,
+    health.is_ready,
+    log.read_checkpoint,
+    log.read_keys,
+    log.read_tile,
+)
+
+
+def create_app(services: Services) -> Litestar:
+    """The application over these services. Litestar's own logging stays off: it would log bodies."""
+    return Litestar(
+        route_handlers=list(ROUTES),
+        middleware=[Access(services.keys)],
+        exception_handlers={Exception: _handle, HTTPException: _handle},
+        state=State({"services": services}),
+        request_max_body_size=REQUEST_BYTES_MAX,
+        openapi_config=OpenAPIConfig(title="Consent ledger", version="1", path="/schema"),
+        logging_config=None,
+    )
+
+
+def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    return respond_with_problem(request, error)

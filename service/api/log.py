@@ -1,0 +1,55 @@
+"""`/log/<ledger>/…`: the public log in C2SP tlog-tiles, and the keys that sign."""
+
+from litestar import Response, get
+
+from service.api.access import PUBLIC
+from service.api.bodies import ApiRequest, respond
+from service.api.services import Services, ledger_named
+from service.core.errors import FormatError, NotFoundError
+from service.core.merkle import TILE_WIDTH
+from service.core.tiles import Tile, parse_tile_path
+from service.core.token import jwk
+
+# A full tile never changes (tlog-tiles); a partial one may be gone once it is full.
+_FOREVER = "public, max-age=31536000, immutable"
+_BRIEFLY = "no-cache"
+
+
+@get("/log/{ledger:str}/checkpoint", opt={"scope": PUBLIC})
+async def read_checkpoint(request: ApiRequest, ledger: str) -> Response[bytes]:
+    """The newest signed checkpoint."""
+    services: Services = request.app.state.services
+    note = await ledger_named(services, ledger).published.checkpoint()
+    return Response(note, media_type="text/plain; charset=utf-8", headers={"cache-control": _BRIEFLY})
+
+
+@get("/log/{ledger:str}/tile/{path:path}", opt={"scope": PUBLIC})
+async def read_tile(request: ApiRequest, ledger: str, path: str) -> Response[bytes]:
+    """A hash tile `<level>/<index>[.p/<width>]` or an entry bundle `entries/<index>[.p/<width>]`."""
+    services: Services = request.app.state.services
+    published = ledger_named(services, ledger).published
+    try:
+        tile = parse_tile_path("tile/" + path.lstrip("/"))
+    except FormatError as error:
+        raise NotFoundError("there is no tile of this name") from error
+    body = await (published.entries(tile) if tile.is_entries else published.tile(tile))
+    return Response(
+        body,
+        media_type="application/octet-stream",
+        headers={"cache-control": _FOREVER if _is_full(tile) else _BRIEFLY},
+    )
+
+
+def _is_full(tile: Tile) -> bool:
+    return tile.width == TILE_WIDTH
+
+
+@get("/.well-known/jwks.json", opt={"scope": PUBLIC})
+async def read_keys(request: ApiRequest) -> Response[bytes]:
+    """The public keys of every ledger's tokens (RFC 7517)."""
+    services: Services = request.app.state.services
+    keys = [
+        jwk(ledger.keys.signer.verifier.key_id.hex(), ledger.keys.signer.private.public_key())
+        for ledger in services.ledgers.values()
+    ]
+    return respond({"keys": keys}, headers={"cache-control": "public, max-age=300"})

@@ -1,0 +1,57 @@
+"""What the routes need, handed over by the wiring."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from service.api.access import KeyRing, Principal
+from service.api.problems import ApiError
+from service.ledger.catalogue import Catalogue
+from service.ledger.check import Checks
+from service.ledger.configure import Configuration
+from service.ledger.intake import Intake
+from service.ledger.keys import LedgerKeys
+from service.ledger.prove import Proofs
+from service.ledger.published import PublishedLog
+
+Probe = Callable[[], Awaitable[None]]
+"""Raises when the dependency it was registered with is not usable."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerServices:
+    """The use cases of one ledger."""
+
+    name: str
+    keys: LedgerKeys
+    intake: Intake
+    configuration: Configuration
+    catalogue: Catalogue
+    checks: Checks
+    proofs: Proofs
+    published: PublishedLog
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything behind the interface. `ledgers` by the id that stands in a credential."""
+
+    keys: KeyRing
+    ledgers: Mapping[int, LedgerServices]
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    draining: bool = False
+
+
+def ledger_of(services: Services, principal: Principal) -> LedgerServices:
+    """The caller's ledger, by its credential alone."""
+    ledger = services.ledgers.get(principal.ledger_id)
+    if ledger is None:
+        raise ApiError(404, "not-found", "There is no such thing here", "this ledger is not served here")
+    return ledger
+
+
+def ledger_named(services: Services, name: str) -> LedgerServices:
+    """A ledger by its public name, for what anyone may read."""
+    for ledger in services.ledgers.values():
+        if ledger.name == name:
+            return ledger
+    raise ApiError(404, "not-found", "There is no such thing here", "there is no such log")

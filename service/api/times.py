@@ -1,0 +1,11 @@
+"""Times as the interface writes them: RFC 3339, UTC, milliseconds."""
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rfc3339(milliseconds: int) -> str:
+    """`2026-11-23T10:15:00.000Z` of milliseconds since 1970."""
+    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"

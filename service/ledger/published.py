@@ -1,0 +1,45 @@
+"""The log as anyone may read it (C2SP tlog-tiles): checkpoint, hash tiles, entry bundles."""
+
+from service.core.errors import NotFoundError
+from service.core.merkle import TILE_WIDTH, HashRange
+from service.core.tiles import Tile, encode_entries
+from service.ledger.ports import Store
+
+
+class PublishedLog:
+    """Serves what was committed, byte for byte the same for everyone."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def checkpoint(self) -> bytes:
+        """The newest signed checkpoint."""
+        async with self._store.snapshot() as snapshot:
+            return (await snapshot.head()).checkpoint
+
+    async def checkpoint_of(self, size: int) -> bytes:
+        """The checkpoint that was signed for exactly this size. Raises `NotFoundError`."""
+        async with self._store.snapshot() as snapshot:
+            note = await snapshot.checkpoint(size)
+        if note is None:
+            raise NotFoundError("no checkpoint was signed for this size")
+        return note
+
+    async def tile(self, tile: Tile) -> bytes:
+        """A hash tile, full or partial. Raises `NotFoundError` when the log does not reach that far."""
+        start = tile.index * TILE_WIDTH
+        wanted = HashRange(tile.level, start, start + tile.width)
+        async with self._store.snapshot() as snapshot:
+            hashes = (await snapshot.hashes([wanted]))[wanted]
+        if len(hashes) != tile.width:
+            raise NotFoundError("the log does not reach this tile yet")
+        return b"".join(hashes)
+
+    async def entries(self, tile: Tile) -> bytes:
+        """An entry bundle: each entry with its length. Raises `NotFoundError`."""
+        start = tile.index * TILE_WIDTH
+        async with self._store.snapshot() as snapshot:
+            rows = await snapshot.entries(start, start + tile.width)
+        if len(rows) != tile.width:
+            raise NotFoundError("the log does not reach this bundle yet")
+        return encode_entries([row.entry for row in rows])
