@@ -1,0 +1,122 @@
+"""Where a ledger's secrets are kept: `<data>/keys/<ledger>/`, three files that only their owner can read.
+
+`signing.key` is a C2SP signer key (`PRIVATE+KEY+<origin>+…`); `subject.key` and `wrapping.key` are 64
+hexadecimal digits. They are made once, all three or none, and never made again for a ledger that exists: a
+new `subject.key` would make every person in it a stranger. They belong in escrow the day they are made.
+"""
+
+import errno
+import os
+import re
+import shutil
+import stat
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from service.core.errors import FormatError, LedgerError
+from service.core.notes import Signer, parse_signer
+from service.ledger.keys import LedgerKeys
+from service.ledger.ports import Randomness
+from service.wiring.durable import make_private_directory, sync_directory, write_durably
+
+SIGNING, SUBJECT, WRAPPING = "signing.key", "subject.key", "wrapping.key"
+
+_FILE_BYTES_MAX = 4096
+_KEY_SIZE = 32
+_HEX = re.compile(r"[0-9a-f]{64}")
+# A group may read: that is how an orchestrator mounts a secret for a program that is not root.
+_OPEN_TO_OTHERS = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
+
+
+class KeysError(LedgerError):
+    """The keys of a ledger cannot be used; the message is one line that names the file and what to do."""
+
+
+def keys_directory(data_dir: Path, ledger: str) -> Path:
+    """The directory of this ledger's keys."""
+    return data_dir / "keys" / ledger
+
+
+def have_keys(directory: Path) -> bool:
+    """Whether anything stands where the keys should be: then they are loaded, and never made."""
+    return directory.exists()
+
+
+def create_keys(directory: Path, origin: str, random: Randomness) -> LedgerKeys:
+    """Make the keys of a new ledger durably and return them; those of another process that was first win.
+
+    Raises `KeysError`.
+    """
+    secrets = {
+        SIGNING: Signer(origin, Ed25519PrivateKey.from_private_bytes(random(_KEY_SIZE))).skey,
+        SUBJECT: random(_KEY_SIZE).hex(),
+        WRAPPING: random(_KEY_SIZE).hex(),
+    }
+    draft = directory.with_name(f".{directory.name}.{random(8).hex()}")
+    try:
+        make_private_directory(directory.parent)
+        draft.mkdir(mode=0o700)
+        for name, text in secrets.items():
+            write_durably(draft / name, f"{text}\n".encode())
+        sync_directory(draft)
+        _move_whole(draft, directory)
+    except OSError as error:
+        raise KeysError(f"cannot keep the ledger's keys in {directory}: {error.strerror}") from error
+    return load_keys(directory, origin)
+
+
+def _move_whole(draft: Path, directory: Path) -> None:
+    """Give the draft its name, so that a crash leaves all the keys or none."""
+    try:
+        draft.rename(directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        shutil.rmtree(draft)
+    sync_directory(directory.parent)
+
+
+def load_keys(directory: Path, origin: str) -> LedgerKeys:
+    """Read the keys of the ledger that signs as `origin`.
+
+    Raises `KeysError` when one is missing, open to others, damaged or another log's.
+    """
+    signing = directory / SIGNING
+    try:
+        signer = parse_signer(_read(signing))
+    except FormatError as error:
+        raise KeysError(f"{signing} is damaged ({error}): put the escrowed copy back") from None
+    if signer.name != origin:
+        raise KeysError(
+            f"{signing} signs for {signer.name}, and this ledger is {origin}: set CONSENT_LEDGER_ORIGIN_HOST"
+            " and --ledger as they were, or put this ledger's own keys there"
+        )
+    subject, wrapping = _read_secret(directory / SUBJECT), _read_secret(directory / WRAPPING)
+    return LedgerKeys(origin, signer, subject_key_secret=subject, wrapping_key=wrapping)
+
+
+def _read_secret(path: Path) -> bytes:
+    text = _read(path)
+    if not _HEX.fullmatch(text):
+        raise KeysError(f"{path} is damaged (it holds 64 hexadecimal digits): put the escrowed copy back")
+    return bytes.fromhex(text)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            raw = file.read(_FILE_BYTES_MAX)
+    except FileNotFoundError:
+        raise KeysError(
+            f"{path} is missing, and a ledger that exists never gets new keys: put the escrowed copy back"
+        ) from None
+    except OSError as error:
+        raise KeysError(f"{path} cannot be read: {error.strerror}") from None
+    if mode & _OPEN_TO_OTHERS:
+        raise KeysError(f"{path} is open to others (mode {stat.S_IMODE(mode):04o}): chmod 600 {path}")
+    try:
+        return raw.decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise KeysError(f"{path} is damaged (not text): put the escrowed copy back") from None
