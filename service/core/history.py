@@ -1,0 +1,115 @@
+"""Standings as of another time: the records of a subject folded again, leaving out what must not count.
+
+Two times may be given, both in milliseconds since 1970 and both inside:
+
+* `known_at_ms`: what the ledger recorded later was not known then, and is left out;
+* `at_ms`: what is declared to have happened later had not happened then, and is left out. A correction is not
+  something that happened: it says what never was so. It counts from the moment it was recorded.
+
+With neither time, or with both at the newest, this is the standing the ledger keeps from batch to batch.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from service.core.events import Form, RecordedEvent, recorded_from_body
+from service.core.events import vocabulary as v
+from service.core.law.facts import Standing
+from service.core.law.standing import EMPTY, fold, links, suppressed
+from service.core.records import Record, parse_record
+
+
+class LoggedEvent(Struct, frozen=True, gc=False):
+    """One event of one subject at its place in the log."""
+
+    index: int
+    recorded_at_ms: int
+    recorded: RecordedEvent
+
+
+class Erasure(Struct, frozen=True, gc=False):
+    """The notice that everything a subject's chain held before `index` was destroyed."""
+
+    index: int
+    recorded_at_ms: int
+
+
+class Reach(Struct, frozen=True):
+    """The subjects, in hex, that a decision about one needs: those found, and those still to be read."""
+
+    reached: frozenset[str]
+    missing: frozenset[str]
+
+
+def logged_event(index: int, recorded_at_ms: int, record: bytes | Record) -> LoggedEvent:
+    """Read one record at its place in the log.
+
+    Raises `FormatError` when it is no record and `EventError` when its event is outside the vocabulary.
+    """
+    parsed = parse_record(record) if isinstance(record, bytes) else record
+    return LoggedEvent(index, recorded_at_ms, recorded_from_body(parsed.event))
+
+
+def counts(event: LoggedEvent, *, at_ms: int | None, known_at_ms: int | None) -> bool:
+    """Whether this event counts at these times."""
+    if known_at_ms is not None and event.recorded_at_ms > known_at_ms:
+        return False
+    if at_ms is None or isinstance(event.recorded.event, v.Correction):
+        return True
+    return event.recorded.occurred_ms <= at_ms
+
+
+def fold_as_of(
+    events: Iterable[LoggedEvent],
+    forms: Mapping[str, Form],
+    *,
+    at_ms: int | None = None,
+    known_at_ms: int | None = None,
+    erased: Erasure | None = None,
+) -> Standing:
+    """Fold a subject's events, given in the order of the log, into its standing as of these times.
+
+    `forms` holds every form the events name (`named_forms`). `erased` is the newest notice about this
+    subject: what it covers cannot be folded any more, so the suppression it left holds at any time.
+    """
+    standing = EMPTY
+    if erased is not None:
+        standing = suppressed(index=erased.index, at_ms=erased.recorded_at_ms)
+    for event in events:
+        if counts(event, at_ms=at_ms, known_at_ms=known_at_ms):
+            standing = fold(
+                standing,
+                event.recorded,
+                index=event.index,
+                recorded_at_ms=event.recorded_at_ms,
+                forms=forms,
+            )
+    return standing
+
+
+def named_forms(events: Iterable[LoggedEvent]) -> frozenset[str]:
+    """The forms, by id, that these events speak of."""
+    named = (getattr(event.recorded.event, "form", None) for event in events)
+    return frozenset(form for form in named if form is not None)
+
+
+def reach(start: str, standings: Mapping[str, Standing | None]) -> Reach:
+    """Follow the links between subjects from `start`; None stands for a subject without events.
+
+    `standings` holds those already read, by subject key in hex. Done when nothing is missing.
+    """
+    reached: set[str] = set()
+    missing: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or name in missing:
+            continue
+        if name not in standings:
+            missing.add(name)
+            continue
+        reached.add(name)
+        standing = standings[name]
+        waiting.extend(links(standing) if standing is not None else ())
+    return Reach(frozenset(reached), frozenset(missing))
