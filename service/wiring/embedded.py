@@ -57,8 +57,8 @@ _SETTINGS = {
 }
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
-_START_SECONDS = 600  # a recovery may take long
-_LEFTOVER_SECONDS = 30  # processes of a server that was killed end within moments
+_START_SECONDS = 600  # a recovery can take long
+_END_SECONDS = 30  # processes of a server that was killed end within moments
 _LOG_BYTES = 10_000_000
 
 
@@ -66,9 +66,9 @@ class EmbeddedPostgres:
     """A running server that this process uses: from `start` to `stop`, or as a context manager."""
 
     def __init__(self, directory: Path, postmaster: Postmaster, users: int) -> None:
+        self.directory = directory
         self.pid = postmaster.pid
         self.dsn = f"postgresql://{OWNER}@/{DATABASE}?host={postmaster.socket_directory}&port={PORT}"
-        self._directory = directory
         self._users: int | None = users
 
     @classmethod
@@ -97,8 +97,8 @@ class EmbeddedPostgres:
         """Stop using the server; the last user shuts it down, in well under a second. May be called again."""
         users, self._users = self._users, None
         if users is not None:
-            with _turn(self._directory):
-                _leave(self._directory, users)
+            with _turn(self.directory):
+                _leave(self.directory, users)
 
     def __enter__(self) -> Self:
         return self
@@ -236,18 +236,22 @@ def _check_release(data: Path) -> None:
 
 def _running(data: Path) -> Postmaster | None:
     """The server that runs on `data`, once it takes connections; None if there is none."""
-    limit = time.monotonic() + _START_SECONDS
-    while (found := Postmaster.of(data)) and found.lives() and time.monotonic() < limit:
-        if found.status == "ready":
-            if not found.ours:
-                raise EmbeddedPostgresError(
-                    f"a PostgreSQL started by hand (pid {found.pid}) runs on {data}: stop it"
-                )
-            return found if found.answers() else None
-        time.sleep(0.02)  # whoever was starting or stopping it died meanwhile
-    if found and not found.lives() and Path(f"/proc/{found.pid}").exists():
-        # After a crash another process got its number: PostgreSQL would take that one for a server.
-        (data / "postmaster.pid").unlink(missing_ok=True)
+    began = time.monotonic()
+    while (found := Postmaster.of(data)) and found.lives():
+        ready, waited = found.status == "ready", time.monotonic() - began
+        if ready and not found.ours:
+            raise EmbeddedPostgresError(
+                f"a PostgreSQL started by hand (pid {found.pid}) runs on {data}: stop it"
+            )
+        if ready and found.answers():
+            return found
+        if waited > (_END_SECONDS if ready else _START_SECONDS):
+            raise EmbeddedPostgresError(
+                f"PostgreSQL (pid {found.pid}) runs on {data} without answering: stop it"
+            )
+        time.sleep(0.02)  # it is being killed, or whoever was starting or stopping it died
+    if found:
+        found.bury(data)
     return None
 
 
@@ -256,9 +260,10 @@ def _launch(directory: Path, programs: Programs, *, durable: bool) -> Postmaster
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(directory / "postgres.log.1")
     settings = _SETTINGS | ({} if durable else _NOT_DURABLE)
-    settings["unix_socket_directories"] = str(socket_directory(data, programs))
+    sockets = socket_directory(data, programs)
+    settings["unix_socket_directories"] = str(sockets)
     options = shlex.join(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
-    limit = time.monotonic() + _LEFTOVER_SECONDS
+    limit = time.monotonic() + _END_SECONDS
     while True:
         before = log.stat().st_size if log.exists() else 0
         ended = programs.run(
@@ -271,6 +276,8 @@ def _launch(directory: Path, programs: Programs, *, durable: bool) -> Postmaster
             return started
         said = log.read_bytes()[before:].decode("utf-8", "replace") if log.exists() else ""
         if "still in use" not in said or time.monotonic() > limit:
+            with suppress(OSError):
+                sockets.rmdir()
             raise EmbeddedPostgresError(
                 f"PostgreSQL does not start: {_complaint(said or ended.stderr)} (see {log})"
             )

@@ -34,7 +34,7 @@ class Postmaster:
     @classmethod
     def of(cls, data: Path) -> Self | None:
         """The one that `data` names, alive or not."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
             if lines and lines[0].strip().isdigit():
                 lines += [""] * 8  # it is written bit by bit
@@ -47,11 +47,18 @@ class Postmaster:
         return self.socket_directory.name.startswith(_SOCKET_DIRECTORY)
 
     def lives(self) -> bool:
-        """Whether the process is a postgres, and not another that got its number after a crash."""
+        """Whether the process is a postgres: not a zombie, not another that got its number after a crash."""
         try:  # not /proc/…/cwd, which root in a container may not read
-            return Path(f"/proc/{self.pid}/comm").read_text(encoding="utf-8").strip() == "postgres"
+            name, _, rest = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")
         except OSError:
             return False
+        return name.endswith("(postgres") and rest.split()[0] not in "ZX"
+
+    def bury(self, data: Path) -> None:
+        """Take away what PostgreSQL would mistake for a sign of life while a process has its number."""
+        if not self.lives() and Path(f"/proc/{self.pid}").exists():
+            (data / "postmaster.pid").unlink(missing_ok=True)
+            (self.socket_directory / f"{_SOCKET}.lock").unlink(missing_ok=True)
 
     def answers(self) -> bool:
         """Whether it is this very process that listens on the socket."""

@@ -1,0 +1,60 @@
+"""What every test may ask for: databases, and leave to take long."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.wiring.embedded import EmbeddedPostgres, EmbeddedPostgresMissingError, throw_away
+from tests.support.databases import a_database, a_server, database_name
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: takes minutes; run by `make soak` (pytest -m soak) only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "soak" not in config.option.markexpr:
+        long = [item for item in items if item.get_closest_marker("soak")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
+
+
+@pytest.fixture(scope="session")
+def server_dsn() -> Iterator[str]:
+    """A server to make databases on: `DATABASE_URL`, a container, or the embedded one."""
+    with a_server() as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server_dsn: str) -> Iterator[str]:
+    """The name of a migrated database that is only ever copied."""
+    from service.storage.migrate import upgrade  # noqa: PLC0415 - the core's tests do not wait for Alembic
+
+    with a_database(server_dsn) as dsn:
+        upgrade(dsn)
+        yield database_name(dsn)
+
+
+@pytest.fixture
+def database_dsn(server_dsn: str, migrated_template: str) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    with a_database(server_dsn, template=migrated_template) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def empty_database_dsn(server_dsn: str) -> Iterator[str]:
+    """A database of the test's own without any tables."""
+    with a_database(server_dsn) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def durable_server() -> Iterator[EmbeddedPostgres]:
+    """A server of the test's own that may be killed: its data survive, as in production."""
+    try:
+        with throw_away(durable=True) as server:
+            yield server
+    except EmbeddedPostgresMissingError as missing:
+        pytest.skip(str(missing))
