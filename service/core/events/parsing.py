@@ -1,7 +1,7 @@
 """From what a caller sent to one event of the vocabulary, or a refusal that names the field."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, get_args
 
 import msgspec
@@ -175,6 +175,8 @@ def _check_grant(event: v.ConsentGranted) -> None:
         raise EventError("a tick needs the form and the box", pointer="/form", code="missing")
     if event.box is not None and event.form is None:
         raise EventError("a box needs its form", pointer="/form", code="missing")
+    if event.expires[:1].isdigit() and not _is_day(event.expires):
+        raise EventError("there is no such day", pointer="/expires", code="value")
     if event.form is not None:
         return
     if event.method == "checkbox" and event.checkbox_default is None:
@@ -184,6 +186,14 @@ def _check_grant(event: v.ConsentGranted) -> None:
             raise EventError("this field is required", pointer=f"/{name}", code="missing")
     if not event.senders and event.sender is None:
         raise EventError("whom does the consent name?", pointer="/senders", code="missing")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_refusal(event: v.Refusal) -> None:

@@ -20,6 +20,13 @@ Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="ISO 3166-1 alpha-2; EU and UK too")]
 Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}(?!\n)$", description="a calendar date")]
+Expiry = Annotated[
+    str,
+    Meta(
+        pattern=r"^(none|end_of_calendar_year_following_contract_end|\d{4}-\d{2}-\d{2})(?!\n)$",
+        description="a consent's own term: its last day, or how that day is found",
+    ),
+]
 Zoned = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset")]
 Names = Annotated[tuple[Name, ...], Meta(max_length=100)]
 SenderIds = Annotated[tuple[SenderId, ...], Meta(max_length=100)]

@@ -17,7 +17,7 @@ from service.core.events.values import (
     Channels,
     ConsentEvidence,
     Country,
-    Day,
+    Expiry,
     EvidenceGrade,
     EvidenceItems,
     FormId,
@@ -99,7 +99,7 @@ class ConsentGranted(Event, frozen=True, kw_only=True):
     bundled_purposes: BundledPurposes = ()
     request_flaws: RequestFlaws = ()
     double_opt_in: Literal["not_used", "pending", "confirmed"] = "not_used"
-    expires: Literal["none", "end_of_calendar_year_following_contract_end"] | Day = "none"
+    expires: Expiry = "none"
     age: Age | None = None
     parental_consent: bool | None = None
     person: Label | None = None

@@ -14,10 +14,9 @@ from service.core.law.keeping import kept, latest_mark, with_no, without
 
 def as_alive(standing: Standing, entry: Entry) -> Standing:
     """Note that the person used this address."""
-    mark = Mark(entry.index, entry.ms)
-    if standing.alive is not None and standing.alive.ms > entry.ms:
+    if entry.recorded.imported or (standing.alive is not None and standing.alive.ms > entry.ms):
         return standing
-    return replace(standing, alive=mark)
+    return replace(standing, alive=Mark(entry.index, entry.ms))
 
 
 def refused_everything(standing: Standing, sender: str | None, entry: Entry) -> Standing:

@@ -43,6 +43,9 @@ Does = Literal[
     "message_form",
     "hours",
     "revoke_all",
+    "person_said_no",
+    "suppression",
+    "address_current",
 ]
 Nature = Literal["statute", "case_law", "guidance", "self_regulation", "policy"]
 Recipient = Literal["consumer", "child", "sole_trader", "legal_person"]
@@ -55,9 +58,7 @@ PACK_BYTES_MAX: Final = 256 * 1024
 
 
 class Rule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One rule. Which of the optional fields matter is said with the move that reads them, in
-    `rules_*.py`.
-    """
+    """One rule. Which of the optional fields matter is said with the move that reads them."""
 
     id: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.]{2,63}$")]
     does: Does
@@ -81,7 +82,6 @@ class Rule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_d
     free_accounts: Literal["never", "with_paid_tier", "always"] = "with_paid_tier"
     donation_parameter: str | None = None
     rolling: bool = False
-    direct: bool = False
     commencement: date | None = None
     started_before: date | None = None
     ends_day_before: bool = False
@@ -110,8 +110,9 @@ class Rule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_d
 
 
 class Parameter(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A figure: statutory ones cannot be edited, the others within `minimum` and `maximum`; 0 switches
-    off.
+    """A figure of the law or of the house.
+
+    Statutory ones cannot be edited, the others within `minimum` and `maximum`; 0 switches off.
     """
 
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.]{2,63}$")]

@@ -1,0 +1,132 @@
+"""Steps 3, 4 and 7: what the person refused, whether the address is still theirs, form and hours."""
+
+from typing import Final
+
+from service.core.law.calendar import DAY_MS, business_days_after, is_business_day
+from service.core.law.consent import Weighed
+from service.core.law.context import NO, UNKNOWN, YES, Context, Try
+from service.core.law.exits import pure_service
+from service.core.law.facts import No
+
+_OPEN: Final = Try(YES, "", "none", None)
+
+
+def refusal(context: Context, weighed: list[Weighed]) -> Try:
+    """Return the latest no that covers the message and that no later act of the person lifted."""
+    standing = context.standing
+    if not standing.nos:
+        return _OPEN
+    service = pure_service(context)
+    standing_no: No | None = None
+    floor = (-1, -1)
+    for no in standing.nos:
+        if not _covers(context, no, service=service) or not _binds(context, no):
+            continue
+        if _lifted(no.last_ms, no.index, no.person, weighed):
+            floor = max(floor, (no.last_ms, no.index))
+        elif standing_no is None or (no.last_ms, no.index) > (standing_no.last_ms, standing_no.index):
+            standing_no = no
+    context.floor = floor
+    if standing_no is None:
+        return _OPEN
+    code = "WITHDRAWN" if standing_no.kind == "withdrawal" else "OBJECTED"
+    return Try(NO, code, "none", context.plan.said_no, (standing_no.index,))
+
+
+def suppression(context: Context, weighed: list[Weighed]) -> Try:
+    """Return whether the person was erased, and has not come back since."""
+    erased = context.standing.erased
+    if erased is None or not context.ours(erased.sender) or not context.has_happened(erased.ms):
+        return _OPEN
+    if _lifted(erased.ms, erased.index, None, weighed):
+        return _OPEN
+    return Try(NO, "SUPPRESSED_AFTER_ERASURE", "none", context.plan.suppression, (erased.index,))
+
+
+def current(context: Context) -> Try:
+    """Return whether the address is still the person's: not replaced, not bounced."""
+    standing = context.standing
+    gone = standing.replaced
+    if gone is not None and context.has_happened(gone.ms):
+        back = [
+            (g.ms, g.index) for g in standing.grants if g.by_addressee and not g.defects and not g.imported
+        ]
+        back += [(move.ms, move.index) for move in standing.origins if move.by != "broker"]
+        if not any(ms >= gone.ms and index > gone.index for ms, index in back):
+            return Try(NO, "ADDRESS_REPLACED", "none", context.plan.current, (gone.index,))
+    bounced = standing.bounced
+    if bounced is not None and context.has_happened(bounced.ms):
+        alive = standing.alive
+        if alive is None or alive.ms < bounced.ms or alive.index < bounced.index:
+            return Try(NO, "ADDRESS_REPLACED", "none", context.plan.current, (bounced.index,))
+    return _OPEN
+
+
+def _covers(context: Context, no: No, *, service: bool) -> bool:
+    if no.sender is not None and no.sender not in context.same and no.sender not in context.bought:
+        return False
+    question = context.question
+    if no.scope == "category":
+        return context.covers_category(no.categories) and (not no.channels or question.channel in no.channels)
+    if no.scope == "channel":
+        return question.channel in no.channels
+    return not service or context.plan.revoke_all
+
+
+def _binds(context: Context, no: No) -> bool:
+    """Tell whether a no is in force: at once, unless the house uses a period for carrying it out."""
+    if not context.has_happened(no.first_ms):
+        return False
+    grace = context.plan.grace_days
+    if not grace:
+        return True
+    day = business_days_after(no.first_ms // DAY_MS, grace, context.plan.holidays)
+    return context.has_happened((day + 1) * DAY_MS)
+
+
+def _lifted(ms: int, index: int, person: str | None, weighed: list[Weighed]) -> bool:
+    """Tell whether the person said yes later, in time and in the log, and by themselves.
+
+    Another person's yes at a shared address lifts nothing, nor does one that was imported.
+    """
+    for item in weighed:
+        grant = item.grant
+        if not item.acts or grant.imported or grant.ms < ms:
+            continue
+        if max(grant.index, grant.confirmed_index or 0) < index:
+            continue
+        if person is None or grant.person == person:
+            return True
+    return False
+
+
+def form(context: Context) -> Try:
+    """Return whether the message shows what it must."""
+    message = context.question.message
+    missing: tuple[str, ...] = ()
+    ref = None
+    for planned in context.plan.forms:
+        for name in planned.rule.fields:
+            shown = getattr(message, name)
+            if shown is False:
+                return Try(NO, "MESSAGE_FORM_INCOMPLETE", "none", planned.ref)
+            if shown is None:
+                missing = (*missing, name)
+                ref = planned.ref
+    return Try(UNKNOWN, "", "none", ref, (), missing) if missing else _OPEN
+
+
+def hours(context: Context) -> Try:
+    """Return whether the recipient's clock permits it."""
+    for planned in context.plan.hours:
+        rule = planned.rule
+        if rule.business_days_only:
+            context.flips.append((context.day + 1) * DAY_MS)
+            if not is_business_day(context.day, context.plan.holidays):
+                return Try(NO, "OUTSIDE_PERMITTED_HOURS", "none", planned.ref)
+        clock = context.question.local_time
+        if clock is None:
+            return Try(UNKNOWN, "", "none", planned.ref, (), ("local_time",))
+        if not any(span[:5] <= clock <= span[6:] for span in rule.hours):
+            return Try(NO, "OUTSIDE_PERMITTED_HOURS", "none", planned.ref)
+    return _OPEN
