@@ -6,10 +6,6 @@ SELECT size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_has
        rulebook_hash, checkpoint
 FROM log_head WHERE ledger_id = $1 FOR UPDATE
 
--- lock_ledger --
--- Before genesis there is no head row: two creators of one ledger queue up here instead.
-SELECT name FROM ledger WHERE ledger_id = $1 FOR UPDATE
-
 -- head --
 SELECT size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_hash, frontier, root, map_root,
        rulebook_hash, checkpoint

@@ -1,0 +1,158 @@
+"""Ledgers and API keys: rows that are read and written one at a time, far from the hot path."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from service.core.errors import ConflictError, NotFoundError
+from service.storage.postgres import unavailable_on_failure
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# How stale `last_used_at` may be: one write a minute and key, not one a request.
+_LAST_USED_MS = 60_000
+
+_COLUMNS = "key_id, ledger_id, label, secret_sha256, scopes, created_at, expires_at, revoked_at, last_used_at"
+_CREATE_LEDGER = """
+INSERT INTO ledger (name, origin, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+"""
+_LEDGERS = "SELECT ledger_id, name, origin FROM ledger ORDER BY ledger_id"
+# Entries without a head are a log that lost its head row, not a ledger that was never begun.
+_IS_BEGUN = """
+SELECT EXISTS (SELECT FROM log_head WHERE ledger_id = $1)
+    OR EXISTS (SELECT FROM log_entry WHERE ledger_id = $1)
+"""
+_CREATE_KEY = """
+INSERT INTO api_key (key_id, ledger_id, label, secret_sha256, scopes, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+_KEY = f"SELECT {_COLUMNS} FROM api_key WHERE key_id = $1"  # noqa: S608 - a constant of column names
+_KEYS = f"SELECT {_COLUMNS} FROM api_key WHERE ledger_id = $1 ORDER BY created_at, key_id"  # noqa: S608 - same
+# The first revocation counts: a second one must not move its time.
+_REVOKE = """
+UPDATE api_key SET revoked_at = coalesce(revoked_at, $3) WHERE key_id = $1 AND ledger_id = $2
+RETURNING revoked_at = $3
+"""
+_TOUCH = (
+    "UPDATE api_key SET last_used_at = $2 WHERE key_id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A ledger of this database."""
+
+    ledger_id: int
+    name: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """An API key as it is kept: never its secret. Times in milliseconds since 1970."""
+
+    key_id: str
+    ledger_id: int
+    label: str
+    secret_sha256: bytes
+    scopes: frozenset[str]
+    created_at_ms: int
+    expires_at_ms: int
+    revoked_at_ms: int | None = None
+    last_used_at_ms: int | None = None
+
+
+class AccessStore:
+    """Ledgers and keys in one database. Every method raises `UnavailableError` when it cannot be reached."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def ledgers(self) -> list[LedgerRow]:
+        """All ledgers, oldest first."""
+        with unavailable_on_failure():
+            return [LedgerRow(*row) for row in await self._pool.fetch(_LEDGERS)]
+
+    async def ledger(self, name: str) -> LedgerRow:
+        """The ledger of this name. Raises `NotFoundError`."""
+        for row in await self.ledgers():
+            if row.name == name:
+                return row
+        raise NotFoundError(f"there is no ledger {name} in this database")
+
+    async def ensure_ledger(self, name: str, origin: str, now_ms: int) -> LedgerRow:
+        """The ledger of this name, registered now if it is new.
+
+        Raises `ConflictError` when it signs under another origin: an origin never changes.
+        """
+        with unavailable_on_failure():
+            await self._pool.execute(_CREATE_LEDGER, name, origin, _time(now_ms))
+        for row in await self.ledgers():
+            if row.name == name and row.origin == origin:
+                return row
+            if row.name == name or row.origin == origin:
+                raise ConflictError(
+                    f"ledger {row.name} of this database is {row.origin}, not {name} as {origin}"
+                )
+        raise NotFoundError(f"there is no ledger {name} in this database")
+
+    async def is_begun(self, ledger_id: int) -> bool:
+        """Whether anything of this ledger's log is in the database."""
+        with unavailable_on_failure():
+            return bool(await self._pool.fetchval(_IS_BEGUN, ledger_id))
+
+    async def create_key(self, key: KeyRow) -> None:
+        """Store a new key."""
+        with unavailable_on_failure():
+            await self._pool.execute(
+                _CREATE_KEY,
+                key.key_id,
+                key.ledger_id,
+                key.label,
+                key.secret_sha256,
+                sorted(key.scopes),
+                _time(key.created_at_ms),
+                _time(key.expires_at_ms),
+            )
+
+    async def key(self, key_id: str) -> KeyRow | None:
+        """The key of this id, live or not."""
+        with unavailable_on_failure():
+            row = await self._pool.fetchrow(_KEY, key_id)
+        return _key(row) if row else None
+
+    async def keys(self, ledger_id: int) -> list[KeyRow]:
+        """A ledger's keys, oldest first, live or not."""
+        with unavailable_on_failure():
+            return [_key(row) for row in await self._pool.fetch(_KEYS, ledger_id)]
+
+    async def revoke_key(self, ledger_id: int, key_id: str, now_ms: int) -> bool:
+        """Revoke a key of this ledger; False when it was revoked before. Raises `NotFoundError`."""
+        with unavailable_on_failure():
+            revoked_now = await self._pool.fetchval(_REVOKE, key_id, ledger_id, _time(now_ms))
+        if revoked_now is None:
+            raise NotFoundError(f"there is no key {key_id} in this ledger")
+        return bool(revoked_now)
+
+    async def touch_key(self, key: KeyRow, now_ms: int) -> None:
+        """Remember that the key is in use, to the minute."""
+        if key.last_used_at_ms is None or now_ms - key.last_used_at_ms >= _LAST_USED_MS:
+            with unavailable_on_failure():
+                await self._pool.execute(_TOUCH, key.key_id, _time(now_ms))
+
+
+def _key(row: asyncpg.Record) -> KeyRow:
+    key_id, ledger_id, label, digest, scopes, *times = row
+    created, expires, revoked, used = (_milliseconds(time) for time in times)
+    # Both columns are NOT NULL; only the type does not know it.
+    return KeyRow(
+        key_id, ledger_id, label, digest, frozenset(scopes), created or 0, expires or 0, revoked, used
+    )
+
+
+def _time(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _milliseconds(time: datetime | None) -> int | None:
+    return None if time is None else (time - _EPOCH) // timedelta(milliseconds=1)
