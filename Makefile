@@ -1,0 +1,68 @@
+# A machine needs git, make and Python 3.11 or newer with venv. The first target that is asked for installs the
+# rest below this folder: uv into .uv, everything that uv.lock names into .venv. What is there is not made again.
+
+UV_VERSION := 0.13.9
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DATA ?= var
+ARGS ?=
+
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV
+
+SHELL := /bin/sh
+BIN := .venv/bin
+READY := .venv/.synced
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint style types imports format bench soak clean
+
+help: ## What there is to ask for
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo "Settings: PORT=$(PORT) HOST=$(HOST) DATA=$(DATA) (run), ARGS=... (run, test, bench, soak), DATABASE_URL"
+
+run: $(READY) ## Serve on http://127.0.0.1:8000, with a PostgreSQL of its own unless DATABASE_URL names one
+	@exec $(BIN)/consent-ledger serve --host $(HOST) --port $(PORT) --data "$(DATA)" --example-sender $(ARGS)
+
+test: $(READY) ## Run the tests (ARGS="tests/core -x")
+	@$(BIN)/pytest $(ARGS)
+
+lint: style types imports ## Check style, types and the direction of imports
+
+style: $(READY)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: $(READY)
+	@$(BIN)/mypy
+
+imports: $(READY)
+	@$(BIN)/lint-imports
+
+format: $(READY) ## Mend what can be mended by itself, and format
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/ruff format
+
+bench: $(READY) ## Measure, beside the ceilings of the same run
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(READY) ## Run the tests that take minutes: hundreds of seeded crashes
+	@$(BIN)/pytest -m soak $(ARGS)
+
+clean: ## Remove what was installed and cached; the data of `make run` stay
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find service tests alembic -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp holds the folder's path: programs of an environment that was moved still look in the old place.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
+$(READY): uv.lock pyproject.toml .uv/$(UV_VERSION)
+	@.uv/bin/uv sync --frozen --quiet --python .uv/bin/python
+	@printf '%s\n' "$(CURDIR)" >$@
+
+.uv/$(UV_VERSION):
+	@python=$$(.ci/python) && rm -rf .uv && "$$python" -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
