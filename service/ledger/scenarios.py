@@ -25,8 +25,8 @@ from service.core.events import (
     record_body,
     recorded_from_body,
 )
-from service.core.law.decision import Decision, decide
 from service.core.law.context import Standings
+from service.core.law.decision import Decision, decide
 from service.core.law.question import parse_question
 from service.core.law.rulebook import Rulebook, parse_rulebook
 from service.core.law.standing import EMPTY, Standing, fold, links, predecessors
@@ -60,7 +60,7 @@ class ScenarioError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What must be settled before a case begins: the rulebook's own part, and the senders with their kinds."""
+    """What must be settled before a case begins: the rulebook's own part, the senders and their kinds."""
 
     rulebook: dict[str, Any]
     senders: Mapping[str, str]
@@ -121,6 +121,7 @@ async def run_case(case: Mapping[str, Any], ledger: ScenarioLedger) -> CaseResul
     events = list(_events(case, name))
     question, address, at_ms = _question(case, name)
     await ledger.begin(_setup(case))
+    where = "setting up"
     try:
         for place, event in enumerate(events):
             where = f"fact {place + 1} ({event['type']})"

@@ -65,6 +65,11 @@ class PlannedRule:
     indirect_months: int
     retention_months: int
     donation_is_sale: bool
+    registers: Mapping[str, str]
+
+    def register(self, recipient: str) -> str | None:
+        """Return the do-not-call register that protects this kind of recipient, if any."""
+        return self.registers.get(recipient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,7 @@ class Law:
             inquiry_months=figure(rule.inquiry_parameter),
             indirect_months=figure(rule.indirect_parameter),
             retention_months=figure(rule.retention_parameter),
+            registers={str(kind): str(name) for kind, name in rule.registers.items()},
             donation_is_sale="donation" in rule.relations or figure(rule.donation_parameter) > 0,
         )
 

@@ -12,22 +12,29 @@ _UNWRITTEN: Final = frozenset({"verbal", "unknown"})
 _REACH: Final = 50
 _TIME: Final = 60
 _WHOLE: Final = 99
+_REACH_CODES: Final = ("CONSENT_SENDER_NOT_NAMED", "CONSENT_SCOPE_CHANNEL", "CONSENT_SCOPE_CATEGORY")
 
 
 class Weighed(NamedTuple):
-    """A grant and how far it came. `acts`: valid and reaching, whatever became of it since."""
+    """A grant that was looked at: what is wrong with it, its reach, and whether it is a positive act.
+
+    `relevance`: names the sender; channel and category fit. `acts`: valid and reaching, whatever time did to
+    it.
+    """
 
     grant: Grant
-    relevance: tuple[int, int, int]
+    relevance: tuple[int, int]
     code: str
     missing: tuple[str, ...]
     acts: bool
 
 
 def weigh(context: Context, planned: PlannedRule) -> list[Weighed]:
-    """Weigh every grant that exists at the time of the question."""
+    """Weigh validity and reach of every grant that exists at the time of the question."""
     return [
-        _weigh(context, planned, grant) for grant in context.standing.grants if context.has_happened(grant.ms)
+        _weigh(context, planned, grant)
+        for grant in context.standing.grants
+        if grant.ms <= context.at_ms or context.has_happened(grant.ms)
     ]
 
 
@@ -40,19 +47,32 @@ def conclude(context: Context, planned: PlannedRule | None, weighed: list[Weighe
             index = context.unmoved[-1].index
             return Try(NO, "CONSENT_UNCONFIRMED", "none", planned.ref, (index,), group=GROUP_CONSENT)
         return None
-    best = weighed[0] if len(weighed) == 1 else max(weighed, key=_relevance)
+    best, code = _closest(context, planned, weighed)
     events: tuple[int, ...] = (best.grant.index,)
     if best.grant.confirmed_index is not None:
         events = (best.grant.index, best.grant.confirmed_index)
-    if best.code:
-        return Try(NO, best.code, "none", planned.ref, events, group=GROUP_CONSENT)
+    if code:
+        return Try(NO, code, "none", planned.ref, events, (), GROUP_CONSENT)
     if best.missing:
         return Try(UNKNOWN, "CONSENT", "consent", planned.ref, events, best.missing, GROUP_CONSENT)
-    return Try(YES, "CONSENT", "consent", planned.ref, events, group=GROUP_CONSENT)
+    return Try(YES, "CONSENT", "consent", planned.ref, events, (), GROUP_CONSENT)
 
 
-def _relevance(weighed: Weighed) -> tuple[tuple[int, int, int], int, int]:
-    return (weighed.relevance, weighed.grant.ms, weighed.grant.index)
+def _closest(context: Context, planned: PlannedRule, weighed: list[Weighed]) -> tuple[Weighed, str]:
+    """Return the grant that came furthest, and what stopped it."""
+    best: Weighed | None = None
+    best_code, best_rank = "", ((0, 0), 0, 0, 0)
+    for item in weighed:
+        grant = item.grant
+        code = item.code or _over(context, planned, grant)
+        if not item.code:
+            progress = _TIME if code else _WHOLE - len(item.missing)
+        else:
+            progress = _REACH if item.code in _REACH_CODES else 0
+        rank = (item.relevance, progress, grant.ms, grant.index)
+        if best is None or rank > best_rank:
+            best, best_code, best_rank = item, code, rank
+    return best or weighed[0], best_code
 
 
 def _weigh(context: Context, planned: PlannedRule, grant: Grant) -> Weighed:
@@ -63,24 +83,17 @@ def _weigh(context: Context, planned: PlannedRule, grant: Grant) -> Weighed:
     channel = question.channel in grant.channels
     category = context.covers_category(grant.categories) and not _strays(context, grant)
     code = _invalid(context, planned, grant)
-    progress = 0
-    acts = False
     missing = grant.unknown
     if planned.rule.requires_complete_request and grant.contents_complete is None:
         missing = (*missing, "request_contents_complete")
     if not code:
-        progress = _REACH
         if not named:
             code = "CONSENT_SENDER_NOT_NAMED"
         elif not channel:
             code = "CONSENT_SCOPE_CHANNEL"
         elif not category:
             code = "CONSENT_SCOPE_CATEGORY"
-        else:
-            acts = not missing
-            code = _over(context, planned, grant)
-            progress = _TIME if code else _WHOLE - len(missing)
-    return Weighed(grant, (named + 0, channel + category, progress), code, missing, acts)
+    return Weighed(grant, (named + 0, channel + category), code, missing, not code and not missing)
 
 
 def _strays(context: Context, grant: Grant) -> bool:

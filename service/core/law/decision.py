@@ -6,39 +6,20 @@ from msgspec import Struct
 
 from service.core.errors import QuestionError
 from service.core.law.calendar import DAY_MS, date_of
+from service.core.law.codes import ALLOW_CODES, DENY_CODES
 from service.core.law.compiled import RuleRef
-from service.core.law.context import NO, UNKNOWN, YES, Standings, Try
-from service.core.law.evaluator import Verdict, evaluate
+from service.core.law.context import NO, UNKNOWN, YES, Standings
+from service.core.law.evaluator import Outcomes, Verdict, evaluate
 from service.core.law.question import Question
 from service.core.law.rulebook import Rulebook
 
 __all__ = ["ALLOW_CODES", "DENY_CODES", "Decision", "DecisionStep", "Standings", "decide", "decision_body"]
 
-ALLOW_CODES: Final = frozenset(
-    """CONSENT EXISTING_CUSTOMER CHARITY_SOFT_OPTIN IMPLIED_CONSENT PRESUMED_CONSENT_B2B CONTRACT_IN_PROGRESS
-    B2B_DESIGNATED_ADDRESS B2B_IMPERSONAL_ADDRESS B2B_ROLE_RELATED B2B_OUT_OF_SCOPE B2B_OUTSIDE_EEA
-    ESTABLISHED_BUSINESS_RELATIONSHIP OPT_OUT_REGIME EXEMPT_MESSAGE EXEMPT_REFERRAL SOLICITED_REPLY
-    SERVICE_MESSAGE
-    DOI_CONFIRMATION OPTOUT_CONFIRMATION""".split()
-)
-DENY_CODES: Final = frozenset(
-    """OBJECTED WITHDRAWN SUPPRESSED_AFTER_ERASURE ON_DO_NOT_CALL_REGISTER NO_BASIS NO_SALE_CONTEXT NO_SUPPORT_CONTEXT
-    NO_INFERRED_CONSENT IMPORTED_WITHOUT_PROOF B2B_ADDRESS_NOT_DESIGNATED B2B_ADDRESS_PERSONAL
-    B2B_NOT_ROLE_RELATED
-    NOT_FOR_LEGAL_PERSON PRESUMED_CONSENT_UNASSESSED CONSENT_NOT_ACTIVE CONSENT_IN_TERMS CONSENT_NOT_INFORMED
-    CONSENT_NOT_SPECIFIC CONSENT_NOT_GRANULAR CONSENT_NOT_FREE CONSENT_NOT_BY_ADDRESSEE CONSENT_UNCONFIRMED
-    CONSENT_UNPROVEN MINOR_NO_PARENTAL_CONSENT CONSENT_SCOPE_CATEGORY CONSENT_SCOPE_CHANNEL
-    CONSENT_SENDER_NOT_NAMED
-    ADDRESS_REPLACED NO_OPTOUT_AT_COLLECTION NOT_SIMILAR OTHER_LEGAL_ENTITY CUSTOMER_EXCEPTION_NOT_FOR_CHANNEL
-    COLLECTED_BY_THIRD_PARTY COLLECTED_BEFORE_COMMENCEMENT SENDER_NOT_CHARITY PURPOSE_NOT_SOLELY_CHARITABLE
-    CUSTOMER_EXCEPTION_LAPSED IMPLIED_CONSENT_EXPIRED CONSENT_EXPIRED CONSENT_STALE STALE_RELATION
-    RETENTION_EXPIRED
-    SERVICE_MESSAGE_IS_MARKETING CONSENT_REQUEST_IS_MARKETING MESSAGE_FORM_INCOMPLETE OUTSIDE_PERMITTED_HOURS
-    FACT_MISSING""".split()
-)
 
 _RECIPIENTS: Final = ("consumer", "child", "sole_trader", "legal_person")
 _RESULTS: Final = {YES: "yes", NO: "no", UNKNOWN: "unknown"}
+_STOPS: Final = ("erasure", "refusal", "address")
+_GATES: Final = ("form", "hours")
 _FLIPS_MAX: Final = 256
 
 
@@ -72,14 +53,19 @@ class Decision(Struct, frozen=True):
     jurisdiction: str | None
     evaluated_at_ms: int
     expires_at_ms: int | None
-    outcomes: tuple[tuple[str, Try], ...]
+    outcomes: Outcomes
 
     @property
     def steps(self) -> tuple[DecisionStep, ...]:
         """Every step that says something, in the order of LAW.md section 0."""
+        exits, stops, bases, gates = self.outcomes
+        named = [("exit", tried) for tried in exits]
+        named += zip(_STOPS, stops, strict=True)
+        named += [("basis", tried) for tried in bases]
+        named += zip(_GATES, gates, strict=True)
         return tuple(
             DecisionStep(name, _RESULTS[t.status], t.code, t.ref, t.events, t.missing)
-            for name, t in self.outcomes
+            for name, t in named
             if t.code or t.events or t.missing
         )
 
@@ -105,12 +91,12 @@ def decide(rulebook: Rulebook, standings: Standings, question: Question, at_ms: 
         jurisdiction=verdict.jurisdiction or None,
         evaluated_at_ms=at_ms,
         expires_at_ms=_expiry(rulebook, standings, question, at_ms, verdict),
-        outcomes=verdict.steps,
+        outcomes=verdict.outcomes,
     )
 
 
 def _answer(rulebook: Rulebook, standings: Standings, question: Question, at_ms: int) -> Verdict:
-    """Answer under the recipient's law; where country or kind is not known, under every one that may apply."""
+    """Answer under the recipient's law; where country or kind is unknown, under all that may apply."""
     compiled = rulebook.compiled
     recipient = question.recipient
     law = compiled.law_of(recipient.country)
@@ -121,7 +107,7 @@ def _answer(rulebook: Rulebook, standings: Standings, question: Question, at_ms:
     verdicts = [
         evaluate(compiled, standings, question, (name, kind), at_ms) for name in laws for kind in kinds
     ]
-    flips = tuple(flip for verdict in verdicts for flip in verdict.flips)
+    flips = [flip for verdict in verdicts for flip in verdict.flips]
     denied = [verdict for verdict in verdicts if not verdict.allow]
     if not denied:
         return verdicts[0]._replace(flips=flips)
@@ -149,9 +135,12 @@ def _candidates(rulebook: Rulebook, standings: Standings, question: Question) ->
 
 def _further(verdict: Verdict) -> tuple[str, ...]:
     """Return the other codes that speak for a deny, in the order in which the steps found them."""
-    codes = [verdict.decided.code] if verdict.decided.status == NO else []
-    codes += [tried.code for _, tried in verdict.steps if tried.status == NO and tried.code]
-    return tuple(code for code in dict.fromkeys(codes) if code != verdict.code)
+    found = [t.code for part in verdict.outcomes for t in part if t.status == NO and t.code]
+    if verdict.decided.status == NO:
+        found.insert(0, verdict.decided.code)
+    if not found:
+        return ()
+    return tuple(code for code in dict.fromkeys(found) if code != verdict.code)
 
 
 def _expiry(

@@ -8,7 +8,7 @@ alone
 decides; 9. otherwise the failing attempt that says most (LAW 0.1.5).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from service.core.law.calendar import DAY_MS
@@ -36,15 +36,19 @@ BasisMove = Callable[[Context, PlannedRule], Try | None]
 _NO_BASIS: Final = Try(NO, "NO_BASIS", "none", None)
 
 
+Outcomes = tuple[Sequence[Try], Sequence[Try], Sequence[Try], Sequence[Try]]
+"""What came out: exits, the three stops (erasure, refusal, address), bases, gates (form, hours)."""
+
+
 class Verdict(NamedTuple):
     """What came out under one law: the deciding outcome, the code it has, and every step on the way."""
 
     allow: bool
     code: str
     decided: Try
-    steps: tuple[tuple[str, Try], ...]
+    outcomes: Outcomes
     missing: tuple[str, ...]
-    flips: tuple[int, ...]
+    flips: list[int]
     jurisdiction: str
     needs_human: bool
 
@@ -57,23 +61,32 @@ def evaluate(
     at_ms: int,
 ) -> Verdict:
     """Answer under the law of `place[0]` for a recipient of the kind `place[1]`, at one instant."""
-    law = compiled.laws[place[0]]
-    plan = law.plan(at_ms // DAY_MS, question.channel, place[1], question.kind)
+    plan = compiled.laws[place[0]].plan(at_ms // DAY_MS, question.channel, place[1], question.kind)
     context = Context(compiled, standings, question, plan, place[1], at_ms)
+    flips = context.flips
     if plan.next_change_ms is not None:
-        context.flips.append(plan.next_change_ms)
-    weighed = weigh(context, plan.consent) if plan.consent is not None else []
-    steps: list[tuple[str, Try]] = [("exit", EXITS[item.rule.does](context, item)) for item in plan.exits]
-    exits = len(steps)
+        flips.append(plan.next_change_ms)
+    exits = [EXITS[item.rule.does](context, item) for item in plan.exits]
+    after_exits = len(flips)
+    weighed = weigh(context, plan.consent) if plan.consent is not None and standings.address.events else []
     stops = (suppression(context, weighed), refusal(context, weighed), current(context))
-    steps += zip(("suppression", "refusal", "address"), stops, strict=True)
-    bases = _bases(context, weighed)
-    steps += [("basis", tried) for tried in bases]
+    after_stops = len(flips)
+    bases, ends = _bases(context, weighed)
+    after_bases = len(flips)
     gates = (form(context), hours(context))
-    steps += zip(("form", "hours"), gates, strict=True)
-    decided, code, missing = _resolve([t for _, t in steps[:exits]], stops, bases, gates)
-    allow = decided.status == YES
-    if not allow:
+    decided, code, missing = _resolve(exits, stops, bases, gates)
+    if decided.status == YES:
+        # What comes after the outcome that decides cannot change the answer before that outcome itself
+        # changes.
+        if decided in exits:
+            del flips[after_exits:]
+        else:
+            del flips[ends[bases.index(decided)] : after_bases]
+        allow = True
+    else:
+        allow = False
+        if decided in stops:
+            del flips[after_stops:]
         label = mislabelled(context)
         if label and code != "SUPPRESSED_AFTER_ERASURE":
             code = label
@@ -81,50 +94,75 @@ def evaluate(
         allow,
         code,
         decided,
-        tuple(steps),
+        (exits, stops, bases, gates),
         missing,
-        tuple(context.flips),
+        flips,
         plan.jurisdiction,
         not allow and code in plan.needs_human,
     )
 
 
-def _bases(context: Context, weighed: list[Weighed]) -> list[Try]:
-    plan = context.plan
-    found = [out_of_scope(context, item) for item in plan.scope]
-    found.append(conclude(context, plan.consent, weighed))
-    found += [BASES[item.rule.does](context, item) for item in plan.bases]
-    found.append(origin(context))
-    return [tried for tried in found if tried is not None]
+def _bases(context: Context, weighed: list[Weighed]) -> tuple[list[Try], list[int]]:
+    """Try every basis; beside each, how many instants of change had been noted by then."""
+    plan, flips = context.plan, context.flips
+    found: list[Try] = []
+    ends: list[int] = []
+    for item in plan.scope:
+        _add(found, ends, out_of_scope(context, item), flips)
+    _add(found, ends, conclude(context, plan.consent, weighed), flips)
+    for item in plan.bases:
+        _add(found, ends, BASES[item.rule.does](context, item), flips)
+    if context.standing.sources or context.standing.origins:
+        _add(found, ends, origin(context), flips)
+    return found, ends
+
+
+def _add(found: list[Try], ends: list[int], tried: Try | None, flips: list[int]) -> None:
+    if tried is not None:
+        found.append(tried)
+        ends.append(len(flips))
 
 
 def _resolve(
     exits: list[Try], stops: tuple[Try, ...], bases: list[Try], gates: tuple[Try, ...]
 ) -> tuple[Try, str, tuple[str, ...]]:
+    """Find what decides: the outcome, its code, and the facts that were missing."""
     for tried in exits:
         if tried.status == YES:
             return tried, tried.code, ()
     for stop in stops:
         if stop.status == NO:
             return stop, stop.code, ()
-    held = next((tried for tried in bases if tried.status == YES), None)
-    unsure = next((tried for tried in bases if tried.status == UNKNOWN), None)
+    held = _first(bases, YES)
+    unsure = _first(bases, UNKNOWN)
     if held is not None or unsure is not None:
         for gate in gates:
             if gate.status == NO:
                 return gate, gate.code, ()
-    missing = tuple(name for gate in gates for name in gate.missing)
     if held is not None:
-        if not missing:
-            return held, held.code, ()
-        gate = next(gate for gate in gates if gate.missing)
-        return gate, "FACT_MISSING", missing
-    unsure = unsure or next((tried for tried in exits if tried.status == UNKNOWN), None)
+        return _through(held, gates)
+    unsure = unsure or _first(exits, UNKNOWN)
     if unsure is not None:
-        return unsure, "FACT_MISSING", (*unsure.missing, *missing)
-    failed = [tried for tried in bases if tried.code]
-    worst = min(failed, key=lambda tried: tried.group) if failed else _NO_BASIS
+        return unsure, "FACT_MISSING", (*unsure.missing, *(name for gate in gates for name in gate.missing))
+    worst = min((t for t in bases if t.code), key=_group, default=_NO_BASIS)
     return worst, worst.code, ()
+
+
+def _first(tried: list[Try], status: int) -> Try | None:
+    return next((one for one in tried if one.status == status), None)
+
+
+def _group(tried: Try) -> int:
+    return tried.group
+
+
+def _through(held: Try, gates: tuple[Try, ...]) -> tuple[Try, str, tuple[str, ...]]:
+    """Let a basis through the gates: a fact they lack is one that alone decides."""
+    missing = tuple(name for gate in gates for name in gate.missing)
+    if not missing:
+        return held, held.code, ()
+    gate = next(gate for gate in gates if gate.missing)
+    return gate, "FACT_MISSING", missing
 
 
 def outside_area(context: Context, planned: PlannedRule) -> Try | None:
@@ -163,7 +201,6 @@ BASES: Final[dict[str, BasisMove]] = {
     "impersonal_address": impersonal_address,
     "role_related": role_related,
     "address_relevance": address_relevance,
-    "outside_area": outside_area,
     "outside_area": outside_area,
     "referral": referral,
     "exempt_sender": exempt_sender,

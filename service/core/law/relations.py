@@ -54,11 +54,13 @@ def customer(context: Context, planned: PlannedRule) -> Try | None:
     return best_of(context, planned, _customer, "EXISTING_CUSTOMER", "existing_customer")
 
 
-def _customer(context: Context, planned: PlannedRule, relation: Relation) -> Step:
+def _customer(  # noqa: PLR0911 - one return per condition, in the law's order
+    context: Context, planned: PlannedRule, relation: Relation
+) -> Step:
     rule, question = planned.rule, context.question
     own = relation.party in context.same
     sale, missing = _is_sale(planned, relation)
-    if sale is False:
+    if not sale:
         return Step(1, "NO_SALE_CONTEXT") if own else Step(0, "", silent=True)
     if not own:
         return Step(2, "OTHER_LEGAL_ENTITY")
@@ -83,7 +85,9 @@ def _customer(context: Context, planned: PlannedRule, relation: Relation) -> Ste
     return Step(90, "", missing) if missing else _HELD
 
 
-def _is_sale(planned: PlannedRule, relation: Relation) -> tuple[bool | None, tuple[str, ...]]:
+def _is_sale(  # noqa: PLR0911 - one return per kind of event
+    planned: PlannedRule, relation: Relation
+) -> tuple[bool, tuple[str, ...]]:
     rule, kind = planned.rule, relation.kind
     if kind in _INQUIRIES:
         return ("negotiation" in rule.relations and relation.negotiation), ()
@@ -217,7 +221,9 @@ def relationship(context: Context, planned: PlannedRule) -> Try | None:
     return best_of(context, planned, _related, "IMPLIED_CONSENT", "implied_consent")
 
 
-def _related(context: Context, planned: PlannedRule, relation: Relation) -> Step:
+def _related(  # noqa: PLR0911 - one return per condition, in the law's order
+    context: Context, planned: PlannedRule, relation: Relation
+) -> Step:
     rule = planned.rule
     theirs = relation.party in context.same or (rule.buyer_steps_in and relation.party in context.bought)
     if not theirs or relation.kind not in rule.relations:

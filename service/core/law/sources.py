@@ -191,8 +191,7 @@ def exempt_sender(context: Context, planned: PlannedRule) -> Try | None:
 def opt_out(context: Context, planned: PlannedRule) -> Try | None:
     """Step 6c: allowed unless the person objected or the number stands on a register."""
     rule, question = planned.rule, context.question
-    subjects = (question.category, question.product_category)
-    if any(subject in rule.except_subjects for subject in subjects):
+    if question.category in rule.except_subjects or question.product_category in rule.except_subjects:
         return None
     missing: tuple[str, ...] = ()
     if rule.automated_only is False:
@@ -201,11 +200,15 @@ def opt_out(context: Context, planned: PlannedRule) -> Try | None:
         if question.automated is None and question.channel == "sms":
             missing = ("automated",)
     if rule.phone_type is not None:
+        if question.phone_type not in (None, rule.phone_type):
+            return None
         if question.phone_type is None:
             missing = (*missing, "phone_type")
-        elif question.phone_type != rule.phone_type:
-            return None
-    register = rule.registers.get(context.recipient)  # type: ignore[call-overload]  # a plain string is one of the four kinds
+    return _on_register(context, planned, missing)
+
+
+def _on_register(context: Context, planned: PlannedRule, missing: tuple[str, ...]) -> Try:
+    register = planned.register(context.recipient)
     if register is None:
         return _regime(planned, (), missing)
     mark = next((m for m in context.standing.registers if m.kind == register), None)

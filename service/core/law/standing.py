@@ -18,6 +18,17 @@ from service.core.law.entry import Entry
 from service.core.law.facts import Mark, No, Standing
 from service.core.law.folding import FOLDS
 
+__all__ = [
+    "EMPTY",
+    "Standing",
+    "decode_standing",
+    "encode_standing",
+    "fold",
+    "links",
+    "predecessors",
+    "suppressed",
+]
+
 EMPTY: Final = Standing()
 """The standing of an address nobody has recorded anything about."""
 
