@@ -17,8 +17,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from service.core.entries import recorded_at_ms
-from service.core.errors import ConflictError, ForkError, LedgerError, UnavailableError
-from service.core.prefix_map import Stratum, missing_prefixes, plan_prefixes, update
+from service.core.errors import (
+    ConflictError,
+    ForkError,
+    LedgerError,
+    RootMismatchError,
+    UnavailableError,
+)
+from service.core.prefix_map import (
+    MissingStrataError,
+    Stratum,
+    UpdateResult,
+    levels_for,
+    plan_prefixes,
+    update,
+)
 from service.ledger.admission import Admitted
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.ports import Clock, Failpoint, Head, HighWaterMark, KnownEvent, Store, Transaction
@@ -65,6 +78,7 @@ class Appender:
         self._queue: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._remembered = _Remembered()
+        self._pending: dict[str, Stratum] = {}
         self._stopped: ForkError | None = None
 
     @property
@@ -165,6 +179,7 @@ class Appender:
         self._reached("committed")
         if new_head is not head:
             self._remembered.head = new_head
+            self._remembered.strata.update(self._pending)
             await self._mark.advance(new_head.size, new_head.checkpoint)
         self._reached("marked")
         return outcomes
@@ -210,8 +225,10 @@ class Appender:
         epoch.load(await transaction.subjects(list(touched)))
         self._reached("read")
         places = [epoch.add(event) for event in events]
-        root, strata = await self._update_map(transaction, head.subject_count, epoch.map_updates())
-        batch = epoch.close(root, strata)
+        changes = await self._update_map(transaction, head.subject_count, epoch.map_updates())
+        batch = epoch.close(
+            changes.root, {prefix: stratum.to_bytes() for prefix, stratum in changes.changed.items()}
+        )
         self._reached("computed")
         await transaction.write(batch)
         new = batch.head
@@ -219,27 +236,30 @@ class Appender:
             Receipt(index, new.recorded_at_ms, leaf_hash, new.position, new.checkpoint)
             for index, leaf_hash in places
         ]
+        self._pending = changes.changed
         return receipts, new
 
     async def _update_map(
         self, transaction: Transaction, subject_count: int, updates: dict[bytes, bytes]
-    ) -> tuple[bytes, dict[str, bytes]]:
+    ) -> UpdateResult:
+        """What the batch changes in the map. The cache takes it over only once it is committed."""
         cache = self._remembered.strata
         if len(cache) > STRATA_CACHED_MAX:
             cache.clear()
-        if not cache:
-            await self._read_strata(transaction, plan_prefixes(updates, subject_count))
-        while missing := missing_prefixes(cache, updates):
-            if not missing & await self._read_strata(transaction, missing):
-                raise ForkError("strata of the map are missing from the database")
-        result = update(cache, updates)
-        return result.root, {prefix: cache[prefix].to_bytes() for prefix in result.changed}
-
-    async def _read_strata(self, transaction: Transaction, prefixes: set[str]) -> set[str]:
-        rows = await transaction.strata(prefixes)
-        for prefix, slots in rows.items():
-            self._remembered.strata[prefix] = Stratum.from_bytes(slots)
-        return set(rows)
+        asked: set[str] = set()
+        wanted = set() if cache else plan_prefixes(updates, levels_for(subject_count))
+        while True:
+            for prefix, slots in (await transaction.strata(wanted)).items() if wanted else ():
+                cache[prefix] = Stratum.from_bytes(slots, prefix=prefix)
+            asked |= wanted
+            try:
+                return update(cache, updates)
+            except MissingStrataError as error:
+                wanted = set(error.prefixes)
+                if wanted <= asked:
+                    raise ForkError("strata of the map are missing from the database") from error
+            except RootMismatchError as error:
+                raise ForkError(f"the map was changed behind the service's back: {error}") from error
 
 
 async def _replay(transaction: Transaction, known: KnownEvent, event: Admitted) -> Receipt | LedgerError:

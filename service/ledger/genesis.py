@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from service.core.entries import HASH_SUITE, GenesisEntry, encode_genesis
 from service.core.errors import ForkError
 from service.core.law.rulebook import default_rulebook, rulebook_bytes
-from service.core.prefix_map import Stratum, update
+from service.core.prefix_map import EMPTY_STRATUM, update
 from service.core.records import ZERO_HASH, secret_commitment
 from service.ledger.addresses import CANONICALISER_VERSION
 from service.ledger.admission import Admission, PendingDocument
@@ -84,6 +84,7 @@ def _first_batch(
         "rulebook": digest.hex(),
     }
     epoch.add(announce(admission, event, documents, now_ms, digest))
-    strata = {"": Stratum()}
-    result = update(strata, epoch.map_updates())
-    return epoch.close(result.root, {prefix: strata[prefix].to_bytes() for prefix in result.changed})
+    result = update({"": EMPTY_STRATUM}, epoch.map_updates())
+    return epoch.close(
+        result.root, {prefix: stratum.to_bytes() for prefix, stratum in result.changed.items()}
+    )

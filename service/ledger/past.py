@@ -4,12 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from service.core.entries import EpochEntry, decode_entry, recorded_at_ms
 from service.core.errors import QuestionError
-from service.core.history import Erasure, LoggedEvent, fold_as_of, logged_event, named_forms
+from service.core.history import fold_as_of, named_forms
 from service.core.law.facts import Standing
-from service.core.law.standing import decode_standing
 from service.ledger.catalogue import Catalogue
 from service.ledger.opening import Opener
-from service.ledger.ports import Head, Snapshot, Store
+from service.ledger.ports import Head, Store
 
 
 class Past:
@@ -28,28 +27,16 @@ class Past:
         async def read(keys: Sequence[bytes]) -> tuple[Head, dict[bytes, Standing]]:
             async with self._store.snapshot() as snapshot:
                 head = await snapshot.head()
-                rows = await snapshot.subjects(keys)
-                histories = {key: await self._history(snapshot, key) for key in rows}
+                histories = await self._opener.histories(snapshot, keys)
             standings = {}
-            for key, events in histories.items():
-                current = decode_standing(rows[key][0].standing)
-                mark = current.erased
-                erased = Erasure(mark.index, mark.ms) if mark is not None else None
-                forms = await self._catalogue.forms(named_forms(events))
+            for key, history in histories.items():
+                forms = await self._catalogue.forms(named_forms(history.logged))
                 standings[key] = fold_as_of(
-                    events, forms, at_ms=at_ms, known_at_ms=known_at_ms, erased=erased
+                    history.logged, forms, at_ms=at_ms, known_at_ms=known_at_ms, erased=history.erasure
                 )
             return head, standings
 
         return read
-
-    async def _history(self, snapshot: Snapshot, key: bytes) -> list[LoggedEvent]:
-        opened = await self._opener.records_of(snapshot, key)
-        entries = await snapshot.entries_at([each.index for each in opened])
-        return [
-            logged_event(each.index, recorded_at_ms(entries[each.index].entry), each.record)
-            for each in opened
-        ]
 
     async def rulebook_hash(self, known_at_ms: int) -> bytes:
         """The hash of the rulebook that was in force at this time.

@@ -1,0 +1,1 @@
+"""The stories this product was born from, played over real HTTP against a ledger of their own."""
