@@ -109,7 +109,7 @@ class Access(ASGIMiddleware):
         state["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and b"x-request-id" not in dict(message["headers"]):
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
             await send(message)
 

@@ -2,17 +2,29 @@
 
 from typing import Any
 
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
 from service.api import checks, configuration, events, health, log
-from service.api.access import Access
+from service.api.access import PUBLIC, Access
+from service.api.bodies import respond
+from service.api.contract import openapi_document
 from service.api.problems import respond_with_problem
 from service.api.services import Services
 
 REQUEST_BYTES_MAX = 8_388_608
+
+
+@get("/openapi.json", opt={"scope": PUBLIC}, include_in_schema=False)
+async def read_contract(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The OpenAPI document of this very program."""
+    state = request.app.state
+    if "contract" not in state:
+        state.contract = openapi_document(request.app)
+    return respond(state.contract, headers={"cache-control": "public, max-age=300"})
+
 
 ROUTES = (
     checks.check,
@@ -32,6 +44,7 @@ ROUTES = (
     log.read_checkpoint,
     log.read_keys,
     log.read_tile,
+    read_contract,
 )
 
 

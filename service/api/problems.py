@@ -3,6 +3,7 @@
 A `detail` never repeats what was sent: it may be an address.
 """
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -101,10 +102,11 @@ def _of_ledger(error: Exception, status: int, slug: str, title: str) -> Problem:
 def respond_with_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
     problem = problem_of(error)
-    problem.request_id = request.scope.get("state", {}).get("request_id", "")
+    # A path that no route knows is refused before the middleware gave the request an id.
+    problem.request_id = request.scope.get("state", {}).get("request_id") or secrets.token_hex(8)
     if problem.status >= 500:  # noqa: PLR2004 - the class of server errors
         _log.error("request_failed", problem=problem.type, request_id=problem.request_id, exc_info=error)
-    headers = {"cache-control": "no-store"}
+    headers = {"cache-control": "no-store", "x-request-id": problem.request_id}
     if isinstance(error, HTTPException) and error.headers:
         headers |= {name.lower(): value for name, value in error.headers.items()}
     if problem.status == 401:  # noqa: PLR2004 - unauthorised

@@ -25,7 +25,7 @@ _INPUT_CHARS_MAX = 320
 # top-level domain that is not all digits. A property test holds it against `email-validator`.
 _PLAIN_EMAIL = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@(?:(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!xn--)[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    r"@(?:(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!xn--)[a-z](?:[a-z0-9-]{0,61}[a-z])?"
 )
 # Hyphens in the third and fourth place are reserved for A-labels (RFC 5891 §4.2.3.1).
 _RESERVED_LABEL = re.compile(r"(?:@|\.)[a-z0-9]{2}--")

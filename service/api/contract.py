@@ -1,0 +1,128 @@
+"""The OpenAPI document: the operations, with the bodies and problems that the routes really use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+
+from service.api.access import SCOPES
+from service.api.bodies import NDJSON
+from service.api.checks import BUNDLE, AnswerBody, AskedBody
+from service.api.configuration import PublishedBody, SenderBody
+from service.api.events import ReceiptBody
+from service.api.problems import MEDIA_TYPE, Problem
+from service.core.events import Form, SubmittedEvent
+from service.core.law.question import Question
+from service.core.law.rulebook import RulebookDocument
+
+JSON = "application/json"
+_REF = "#/components/schemas/{name}"
+
+_ADDRESS = {"kind": "email", "value": "jane@example.org"}
+_EVENT = {
+    "type": "consent_granted",
+    "source_event_id": "crm-8812",
+    "occurred_at": "2026-11-23T10:15:00Z",
+    "sender": "acme",
+    "address": _ADDRESS,
+    "categories": ["newsletter"],
+    "channels": ["email"],
+    "method": "checkbox",
+    "checkbox_default": "unticked",
+    "evidence": {"ip": "192.0.2.7"},
+}
+_QUESTION = {
+    "sender": "acme",
+    "category": "newsletter",
+    "channel": "email",
+    "kind": "commercial",
+    "address": _ADDRESS,
+    "recipient": {"country": "NL", "kind": "consumer"},
+    "message": {"optout": True, "identity": True},
+    "proof": "token",
+}
+_FORM = {
+    "language": "en",
+    "title": "Newsletter",
+    "text": "Acme may send me its newsletter.",
+    "boxes": [{"name": "newsletter", "label": "Send me the newsletter", "default": "unticked"}],
+}
+
+# What goes in and out of each operation: request type, its example, answer type.
+_BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
+    ("/v1/events", "post"): (SubmittedEvent, _EVENT, ReceiptBody),
+    ("/v1/events/batch", "post"): (None, {"events": [_EVENT]}, None),
+    ("/v1/checks", "post"): (AskedBody, _QUESTION, AnswerBody),
+    ("/v1/proofs", "post"): (AskedBody, _QUESTION, None),
+    ("/v1/forms", "post"): (Form, _FORM, PublishedBody),
+    ("/v1/senders", "post"): (
+        SenderBody,
+        {"id": "acme", "legal_name": "Acme B.V.", "country": "NL"},
+        PublishedBody,
+    ),
+    ("/v1/rulebook", "put"): (RulebookDocument, {"schema": 1, "label": "2026-11"}, PublishedBody),
+}
+_QUESTIONS = ("/v1/checks", "/v1/proofs")
+
+
+def openapi_document(app: Litestar) -> dict[str, Any]:
+    """The document as plain JSON values, the same for the same code."""
+    document: dict[str, Any] = app.openapi_schema.to_schema()
+    types = {kind for pair in _BODIES.values() for kind in (pair[0], pair[2]) if kind is not None}
+    _, components = msgspec.json.schema_components([*types, Problem, Question], ref_template=_REF)
+    document["components"] = {
+        "schemas": dict(sorted(components.items())),
+        "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "clk_…"}},
+    }
+    document["info"]["description"] = _scopes()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete(path, method, operation)
+    return document
+
+
+def _scopes() -> str:
+    lines = "".join(f"\n- `{name}`: {meaning}" for name, meaning in SCOPES.items())
+    return f"May I send category X to address Y now? Scopes of a key:{lines}"
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    request, example, answer = _BODIES.get((path, method), (None, None, None))
+    operation["security"] = [{"key": []}] if path.startswith("/v1/") else []
+    if example is not None:
+        operation["requestBody"] = {"required": True, "content": _request(path, request, example)}
+    kept = {code: response for code, response in operation["responses"].items() if code < "400"}
+    for response in kept.values():
+        response.pop("headers", None)
+        response["content"] = _answer(path, answer)
+    problem = {"content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}}}
+    kept["default"] = {"description": "A problem (RFC 9457)", **problem}
+    operation["responses"] = kept
+
+
+def _request(path: str, request: Any, example: Any) -> dict[str, Any]:  # noqa: ANN401 - a type, a value
+    schema: dict[str, Any] = {"type": "object"}
+    if path in _QUESTIONS:
+        schema = {
+            "description": "An address and what belongs to it, beside the fields of Question",
+            "type": "object",
+            "required": ["address"],
+        }
+    elif request is not None:
+        ((schema,), _) = msgspec.json.schema_components([request], ref_template=_REF)
+    content = {JSON: {"schema": schema, "example": example}}
+    if path.endswith("/batch"):
+        content[NDJSON] = {"schema": {"type": "string"}, "example": msgspec.json.encode(_EVENT).decode()}
+    return content
+
+
+def _answer(path: str, answer: Any) -> dict[str, Any]:  # noqa: ANN401 - a type
+    if path == "/v1/proofs":
+        return {BUNDLE: {"schema": {"type": "object"}}}
+    if path.startswith("/log/"):
+        kind = "text/plain" if path.endswith("checkpoint") else "application/octet-stream"
+        return {kind: {"schema": {"type": "string"}}}
+    if answer is None:
+        return {JSON: {"schema": {"type": "object"}}}
+    return {JSON: {"schema": {"$ref": _REF.format(name=answer.__name__)}}}
