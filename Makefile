@@ -9,6 +9,9 @@ DATA ?= var
 ARGS ?=
 
 export UV_PYTHON_DOWNLOADS := never
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS := true
+endif
 unexport VIRTUAL_ENV
 
 SHELL := /bin/sh
@@ -54,11 +57,12 @@ clean: ## Remove what was installed and cached; the data of `make run` stay
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find service tests alembic -name __pycache__ -prune -exec rm -rf {} +
 
-# The stamp holds the folder's path: programs of an environment that was moved still look in the old place.
+# The stamp holds this folder's path: programs of an environment that was moved still look in the old place.
 ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 $(READY): uv.lock pyproject.toml .uv/$(UV_VERSION)
+	@[ "$$(cat $@ 2>/dev/null || pwd)" = "$(CURDIR)" ] || rm -rf .venv
 	@.uv/bin/uv sync --frozen --quiet --python .uv/bin/python
 	@printf '%s\n' "$(CURDIR)" >$@
 

@@ -100,7 +100,7 @@ def socket_directory(data: Path, programs: Programs) -> Path:
         + sha256(f"{birth.st_dev} {birth.st_ino} {birth.st_mtime_ns}".encode()).hexdigest()[:12]
     )
     owner = programs.account.pw_uid if programs.account else os.geteuid()
-    for place in ("/tmp", "/run", tempfile.gettempdir()):  # noqa: S108 - checked below to be ours alone
+    for place in ("/tmp", "/run", tempfile.gettempdir(), data.parent):  # noqa: S108 - checked below to be ours
         path = Path(place, name)
         if len(os.fsencode(path / _SOCKET)) > _LONGEST_SOCKET_PATH:
             continue
