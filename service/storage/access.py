@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from service.core.errors import ConflictError, NotFoundError
+from service.core.errors import ConflictError, ForkError, NotFoundError
 from service.storage.postgres import unavailable_on_failure
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -17,10 +17,8 @@ _CREATE_LEDGER = """
 INSERT INTO ledger (name, origin, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 """
 _LEDGERS = "SELECT ledger_id, name, origin FROM ledger ORDER BY ledger_id"
-# Entries without a head are a log that lost its head row, not a ledger that was never begun.
-_IS_BEGUN = """
-SELECT EXISTS (SELECT FROM log_head WHERE ledger_id = $1)
-    OR EXISTS (SELECT FROM log_entry WHERE ledger_id = $1)
+_LOG = """
+SELECT EXISTS (SELECT FROM log_head WHERE ledger_id = $1), EXISTS (SELECT FROM log_entry WHERE ledger_id = $1)
 """
 _CREATE_KEY = """
 INSERT INTO api_key (key_id, ledger_id, label, secret_sha256, scopes, created_at, expires_at)
@@ -97,9 +95,14 @@ class AccessStore:
         raise NotFoundError(f"there is no ledger {name} in this database")
 
     async def is_begun(self, ledger_id: int) -> bool:
-        """Whether anything of this ledger's log is in the database."""
+        """Whether this ledger's log is in the database. Raises `ForkError` when it is, without its head."""
         with unavailable_on_failure():
-            return bool(await self._pool.fetchval(_IS_BEGUN, ledger_id))
+            has_head, has_entries = await self._pool.fetchrow(_LOG, ledger_id)
+        if has_entries and not has_head:
+            raise ForkError(
+                "the log has entries and no head row: the database was altered or damaged, restore it"
+            )
+        return bool(has_head)
 
     async def create_key(self, key: KeyRow) -> None:
         """Store a new key."""

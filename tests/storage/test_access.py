@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from service.core.errors import ConflictError, NotFoundError, UnavailableError
+from service.core.errors import ConflictError, ForkError, NotFoundError, UnavailableError
 from service.storage.access import AccessStore, KeyRow, LedgerRow
 from service.storage.postgres import open_pool
 
@@ -60,11 +60,12 @@ async def test_a_ledger_without_a_log_is_not_begun(store: AccessStore, ledger: L
     assert not await store.is_begun(ledger.ledger_id)
 
 
-async def test_a_log_that_lost_its_head_still_counts_as_begun(
+async def test_a_log_that_lost_its_head_is_not_taken_for_a_new_ledger(
     store: AccessStore, ledger: LedgerRow, pool: asyncpg.Pool
 ) -> None:
     await pool.execute("INSERT INTO log_entry VALUES ($1, 0, 'x', $2)", ledger.ledger_id, bytes(32))
-    assert await store.is_begun(ledger.ledger_id)
+    with pytest.raises(ForkError):
+        await store.is_begun(ledger.ledger_id)
 
 
 async def test_a_key_is_read_back_as_it_was_stored(store: AccessStore, ledger: LedgerRow) -> None:
