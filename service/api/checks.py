@@ -13,7 +13,7 @@ from service.api.problems import ApiError
 from service.api.services import Services, ledger_of
 from service.core.errors import QuestionError
 from service.core.events import milliseconds
-from service.core.law.decision import Decision, decision_body
+from service.core.law.explanation import Language, explain
 from service.core.law.question import parse_question
 from service.ledger.addresses import canonical_address
 from service.ledger.check import Answer, Asked
@@ -40,6 +40,7 @@ class AskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_position: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
     proof: str | None = None
     disclose: bool = False
+    explain: Language | None = None
 
 
 _OWN_FIELDS = frozenset(AskedBody.__struct_fields__)
@@ -62,6 +63,7 @@ class AnswerBody(msgspec.Struct, omit_defaults=True):
     position: int
     further_codes: list[str] | UnsetType = UNSET
     token: str | UnsetType = UNSET
+    explanation: str | UnsetType = UNSET
 
 
 def read_asked(obj: object) -> tuple[AskedBody, dict[str, object]]:
@@ -72,7 +74,7 @@ def read_asked(obj: object) -> tuple[AskedBody, dict[str, object]]:
     return own, {name: value for name, value in obj.items() if name not in _OWN_FIELDS}
 
 
-def _asked(own: AskedBody, question: dict[str, object]) -> Asked:
+def _asked(own: AskedBody, question: dict[str, object], *, with_detail: bool = True) -> Asked:
     if own.proof not in _PROOFS:
         raise QuestionError("proof is none or token", pointer="/proof", code="value")
     return Asked(
@@ -82,6 +84,7 @@ def _asked(own: AskedBody, question: dict[str, object]) -> Asked:
         known_at_ms=milliseconds(own.known_at) if own.known_at else None,
         min_position=own.min_position,
         with_token=own.proof == "token",
+        with_detail=with_detail,
     )
 
 
@@ -90,16 +93,18 @@ async def check(request: ApiRequest) -> Response[bytes]:
     """May this message be sent to this address now? A deny is an answer, not an error."""
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
-    asked = _asked(*read_asked(await read_json(request)))
-    if (asked.at_ms or asked.known_at_ms) is not None and DETAIL not in principal.scopes:
+    own, question = read_asked(await read_json(request))
+    detail = DETAIL in principal.scopes
+    asked = _asked(own, question, with_detail=detail)
+    language = own.explain
+    if not detail and (own.at or own.known_at or language):
         raise ApiError(403, "insufficient-scope", "The key may not do this", f"the key lacks {DETAIL}")
     answer = await ledger_of(services, principal).checks.check(asked)
-    return respond(_answer(answer))
+    return respond(_answer(answer, language))
 
 
-def _answer(answer: Answer) -> AnswerBody:
-    decision: Decision = answer.decision
-    body = decision_body(decision)
+def _answer(answer: Answer, language: Language | None) -> AnswerBody:
+    body = answer.body
     return AnswerBody(
         decision=body["decision"],
         reason_code=body["reason_code"],
@@ -114,6 +119,7 @@ def _answer(answer: Answer) -> AnswerBody:
         position=answer.head.position,
         further_codes=body.get("further_codes") or UNSET,
         token=answer.token or UNSET,
+        explanation=explain(answer.decision, language).paragraph if language else UNSET,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from service.core.errors import QuestionError
 from service.core.history import reach
@@ -21,6 +22,17 @@ from service.ledger.ports import Clock, Head, Store
 # Nobody changes address this often: what is linked with more is no person's history.
 LINKED_SUBJECTS_MAX = 64
 
+UNEXPLAINED: Final[dict[str, Any]] = {
+    "reason_code": "NOT_EXPLAINED",
+    "further_codes": [],
+    "rule": None,
+    "events": [],
+    "missing_facts": [],
+    "needs_human": False,
+    "expires_at": None,
+}
+"""What stands in a deny for callers who may not see why."""
+
 Reader = Callable[[Sequence[bytes]], Awaitable[tuple[Head, dict[bytes, Standing]]]]
 
 
@@ -28,7 +40,8 @@ Reader = Callable[[Sequence[bytes]], Awaitable[tuple[Head, dict[bytes, Standing]
 class Asked:
     """A question about one address. `at_ms`: the time of sending; `known_at_ms`: as the ledger stood then.
 
-    Both None: now. `min_position`: the answer must cover this position.
+    Both None: now. `min_position`: the answer must cover this position. Without detail a deny does not say
+    why, so that a withdrawn address and one that was never seen look the same.
     """
 
     question: Question
@@ -37,13 +50,15 @@ class Asked:
     known_at_ms: int | None = None
     min_position: int | None = None
     with_token: bool = True
+    with_detail: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The decision, what it was made from, and the signed token over both where one was asked for."""
+    """The decision, its body as this caller may see it, what it was made from, and the token if asked for."""
 
     decision: Decision
+    body: dict[str, Any]
     head: Head
     rulebook: PublishedRulebook
     token: str | None
@@ -88,7 +103,10 @@ class Checks:
             digest = await self._past.rulebook_hash(asked.known_at_ms)
         rulebook = await self._catalogue.rulebook(digest)
         decision = decide(rulebook.rulebook, standings, question, asked.at_ms or now_ms)
-        answer = Answer(decision, head, rulebook, None)
+        body = decision_body(decision)
+        if decision.decision == "deny" and not asked.with_detail:
+            body |= UNEXPLAINED | {"jurisdiction": asked.question.recipient.country}
+        answer = Answer(decision, body, head, rulebook, None)
         return answer if not asked.with_token else self._signed(asked, key, answer, now_ms)
 
     def _reader(self, asked: Asked) -> Reader:
@@ -107,13 +125,13 @@ class Checks:
             "iat": now_ms // 1000,
             "subject": key.hex(),
             "question": question_body(asked.question),
-            "decision": decision_body(answer.decision),
+            "decision": answer.body,
             "rulebook": answer.rulebook.digest.hex(),
             "size": answer.head.size,
             "root": answer.head.root.hex(),
         }
         token = sign_token(self._keys.signer.private, self._header, payload)
-        return Answer(answer.decision, answer.head, answer.rulebook, token)
+        return Answer(answer.decision, answer.body, answer.head, answer.rulebook, token)
 
 
 async def gather(read: Reader, admission: Admission, address: bytes, sender: str) -> tuple[Head, Standings]:
