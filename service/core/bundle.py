@@ -22,7 +22,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.core.canonical import parse_strict
 from service.core.errors import FormatError, ProofShapeError
 from service.core.notes import Signer
-from service.core.prefix_map import Leaf, MapProof
+from service.core.prefix_map import MapLeaf, MapProof, MapResult
 from service.core.records import HASH_SIZE
 
 FORMAT: Final = "consent-ledger/bundle/1"
@@ -34,6 +34,9 @@ DOCUMENTS_MAX: Final = 10_000
 PATH_HASHES_MAX: Final = 63
 """A path in a tree of at most 2^63 - 1 leaves."""
 
+MAP_DEPTH_MAX: Final = 256
+"""A path in the map: one hash for each bit of a key at most."""
+
 _DEPTH_MAX: Final = 12
 _SIGNED_TAG: Final = b"clv1/bundle"
 
@@ -41,7 +44,7 @@ Role = Literal["address", "linked", "sender"]
 HexHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 Position = Annotated[int, Meta(ge=0)]
 Path = Annotated[bytes, Meta(max_length=HASH_SIZE * PATH_HASHES_MAX)]
-MapPath = Annotated[bytes, Meta(max_length=HASH_SIZE * 8 * HASH_SIZE)]
+MapPath = Annotated[bytes, Meta(max_length=HASH_SIZE * MAP_DEPTH_MAX)]
 
 
 class _Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
@@ -229,26 +232,26 @@ def join_hashes(hashes: Iterable[bytes]) -> bytes:
     return b"".join(hashes)
 
 
-def shown_map_proof(proof: MapProof, key: bytes) -> ShownMapProof:
+def shown_map_proof(proof: MapProof) -> ShownMapProof:
     """A map proof as a bundle shows it: the subject's own leaf follows from its head and is left out."""
-    other = proof.leaf if proof.leaf is not None and proof.leaf.key != key else None
+    other = proof.other
     return ShownMapProof(
         siblings=join_hashes(proof.siblings),
         other_leaf=OtherLeaf(key=other.key.hex(), value=other.value.hex()) if other is not None else None,
     )
 
 
-def read_map_proof(shown: ShownMapProof, key: bytes, value: bytes | None) -> MapProof:
-    """The map proof for a subject whose head has this value (None: the subject is absent).
+def read_map_proof(shown: ShownMapProof, *, present: bool) -> MapProof:
+    """The map proof of a subject that is said to be there, or not.
 
-    Raises `ProofShapeError` when a stranger's leaf is shown beside a subject that is said to be there.
+    Raises `ProofShapeError` when the siblings are no hashes.
     """
-    leaf = Leaf(key, value) if value is not None else None
+    siblings = split_hashes(shown.siblings)
+    other = None
     if shown.other_leaf is not None:
-        if leaf is not None:
-            raise ProofShapeError("a proof of presence shows no other leaf")
-        leaf = Leaf(bytes.fromhex(shown.other_leaf.key), bytes.fromhex(shown.other_leaf.value))
-    return MapProof(split_hashes(shown.siblings), leaf)
+        other = MapLeaf(bytes.fromhex(shown.other_leaf.key), bytes.fromhex(shown.other_leaf.value))
+    result = MapResult.NON_INCLUSION_PARENT if other is None else MapResult.NON_INCLUSION_LEAF
+    return MapProof(MapResult.INCLUSION if present else result, len(siblings), siblings, other)
 
 
 def _place(error: msgspec.ValidationError) -> str:

@@ -9,14 +9,17 @@ Two times may be given, both in milliseconds since 1970 and both inside:
 With neither time, or with both at the newest, this is the standing the ledger keeps from batch to batch.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import Literal
 
 from msgspec import Struct
 
 from service.core.events import Form, RecordedEvent, recorded_from_body
 from service.core.events import vocabulary as v
+from service.core.law.context import Standings
 from service.core.law.facts import Standing
-from service.core.law.standing import EMPTY, fold, links, suppressed
+from service.core.law.standing import EMPTY, fold, links, predecessors, suppressed
 from service.core.records import Record, parse_record
 
 
@@ -35,8 +38,29 @@ class Erasure(Struct, frozen=True, gc=False):
     recorded_at_ms: int
 
 
+class Part(Struct, frozen=True, gc=False):
+    """A subject's part in a question, with its whole history.
+
+    `role`: the address asked about, one linked with it, or a sender, whose id is then `name`. `exists` is
+    false for a subject the ledger holds nothing of. `erasure` is the newest notice about it.
+    """
+
+    role: Literal["address", "linked", "sender"]
+    subject_key: str
+    name: str | None
+    exists: bool
+    logged: tuple[LoggedEvent, ...]
+    erasure: Erasure | None
+
+    def standing(
+        self, forms: Mapping[str, Form], *, at_ms: int | None = None, known_at_ms: int | None = None
+    ) -> Standing:
+        """The history folded as of these times."""
+        return fold_as_of(self.logged, forms, at_ms=at_ms, known_at_ms=known_at_ms, erased=self.erasure)
+
+
 class Reach(Struct, frozen=True):
-    """The subjects, in hex, that a decision about one needs: those found, and those still to be read."""
+    """The subjects (or senders) that a decision about one needs: those found, and those still to be read."""
 
     reached: frozenset[str]
     missing: frozenset[str]
@@ -95,10 +119,44 @@ def named_forms(events: Iterable[LoggedEvent]) -> frozenset[str]:
 
 
 def reach(start: str, standings: Mapping[str, Standing | None]) -> Reach:
-    """Follow the links between subjects from `start`; None stands for a subject without events.
+    """Follow the links between addresses from `start`; None stands for a subject without events.
 
-    `standings` holds those already read, by subject key in hex. Done when nothing is missing.
+    `standings` holds those already read, by subject key in hex. Done when nothing is missing. Links never
+    depend on a form, so standings folded without forms will do.
     """
+    return _follow(start, standings, lambda _name, standing: links(standing))
+
+
+def reach_senders(asked: str, standings: Mapping[str, Standing | None]) -> Reach:
+    """Follow the successions of senders from the one asked about; `standings` by sender id."""
+    return _follow(asked, standings, lambda name, standing: predecessors(standing, name))
+
+
+def standings_of(
+    parts: Iterable[Part],
+    forms: Mapping[str, Form],
+    *,
+    at_ms: int | None = None,
+    known_at_ms: int | None = None,
+) -> Standings:
+    """What a decision is made from. Exactly one part must be the address asked about."""
+    folded = [(part, part.standing(forms, at_ms=at_ms, known_at_ms=known_at_ms)) for part in parts]
+    (address,) = (standing for part, standing in folded if part.role == "address")
+    linked = (
+        (part.subject_key, standing) for part, standing in folded if part.role == "linked" and part.exists
+    )
+    return Standings(
+        address=address,
+        linked=tuple(sorted(linked, key=itemgetter(0))),
+        senders={part.name: standing for part, standing in folded if part.role == "sender" and part.name},
+    )
+
+
+def _follow(
+    start: str,
+    standings: Mapping[str, Standing | None],
+    next_of: Callable[[str, Standing], Iterable[str]],
+) -> Reach:
     reached: set[str] = set()
     missing: set[str] = set()
     waiting = [start]
@@ -110,6 +168,5 @@ def reach(start: str, standings: Mapping[str, Standing | None]) -> Reach:
             missing.add(name)
             continue
         reached.add(name)
-        standing = standings[name]
-        waiting.extend(links(standing) if standing is not None else ())
+        waiting.extend(next_of(name, standings[name] or EMPTY))
     return Reach(frozenset(reached), frozenset(missing))

@@ -1,0 +1,205 @@
+"""Verification of a bundle, offline and by anyone: bytes in, verdict out. It asks nobody and believes nobody.
+
+ 1. Format: read strictly, within limits, of a known version, in its only form.
+ 2. Signatures: the checkpoint by the pinned log key (without one: by the key in the bundle's own genesis
+    entry, and the verdict says so), any known witness; the bundle and its token by the log key.
+ 3. Consistency with a checkpoint held before: at the same size the same root, else by the bundle's proof.
+ 4. Epoch and genesis: the last leaf is an epoch entry, the first the genesis entry of this origin.
+ 5. Subject keys: recomputed where K_sub is disclosed, checked against the genesis entry; else said so.
+ 6. Map: each subject stands in the epoch's map with exactly this head, or does not stand in it at all.
+ 7. Events: each opens its commitment, follows the one before it, is in the log, and the last leads to the
+    head; everybody linked with the address, and the sender, is shown, and nobody else.
+ 8. Documents: forms, rulebook and packs hash to their names, and the rulebook is the one in force.
+ 9. Decision: derived again from the records, it is the one claimed, in the bundle and in its token.
+10. The verdict lists every check and says the level reached, never more.
+
+The first step that fails ends the verification, and then nothing may be concluded. The caller still decides
+which keys to pin, whether the bundle is recent enough (an old answer stays a true answer about its time), and
+holds the checkpoint of the verdict for the next time. Proofs are checked as RFC 9162 §2.1.3.2 and §2.1.4.2
+and the IETF keytrans draft describe, signed notes and checkpoints as C2SP does.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import UNSET
+
+from service.core.bundle import Bundle, parse_bundle, signed_message, split_hashes
+from service.core.checkpoint import Checkpoint, open_checkpoint
+from service.core.entries import EpochEntry, GenesisEntry, decode_entry
+from service.core.errors import LedgerError, ProofError, SignatureError
+from service.core.merkle import verify_consistency
+from service.core.notes import COSIGNATURE, ED25519, Attested, Verifier, parse_verifier
+from service.core.records import ZERO_HASH
+from service.core.token import open_token
+from service.core.verdict import Report, Verdict
+from service.core.verify_answer import check_answer, check_documents
+from service.core.verify_subjects import Tree, check_events, check_keys, check_links, check_map
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What step 2 found to be signed, and the keys it trusts from then on."""
+
+    checkpoint: Checkpoint
+    keys: tuple[Verifier, ...]
+    token: dict[str, Any] | None
+
+
+def verify_bundle(raw: bytes, *, verifiers: Sequence[Verifier] = (), held: bytes | None = None) -> Verdict:
+    """Verify a bundle; never raises on bad input.
+
+    `verifiers` are the keys the caller trusts: log keys (pinned by origin) and witnesses. `held` is a signed
+    checkpoint of the same log that the caller kept from before.
+    """
+    report = Report()
+    try:
+        _verify(raw, verifiers, held, report)
+    except LedgerError as error:
+        report.failed(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever a bundle provokes, it is then not verified
+        report.failed(f"This could not be followed to its end ({type(error).__name__}).")
+    return report.verdict()
+
+
+def _verify(raw: bytes, verifiers: Sequence[Verifier], held: bytes | None, report: Report) -> None:
+    # (1) Format.
+    report.begin(1)
+    bundle = parse_bundle(raw)
+    report.passed("format", "A bundle of version 1 in canonical form.")
+    # (2) Signatures.
+    report.begin(2)
+    signed = _check_signatures(bundle, verifiers, report)
+    # (3) Consistency with a checkpoint held before.
+    report.begin(3)
+    _check_consistency(bundle, signed, held, report)
+    # (4) Epoch and genesis.
+    report.begin(4)
+    tree = Tree(signed.checkpoint.size, signed.checkpoint.root)
+    genesis, epoch = _check_ends(bundle, tree, report)
+    # (5) Subject keys.
+    report.begin(5)
+    check_keys(bundle, genesis, report)
+    # (6) Map.
+    report.begin(6)
+    check_map(bundle, epoch, report)
+    # (7) Events.
+    report.begin(7)
+    parts = check_events(bundle, tree, report)
+    check_links(bundle, parts, report)
+    # (8) Documents.
+    report.begin(8)
+    texts = check_documents(bundle, parts, epoch, tree, report)
+    # (9) Decision.
+    report.begin(9)
+    check_answer(bundle, parts, texts, (signed.checkpoint, signed.token), report)
+    # (10) The verdict is drawn from the report.
+
+
+def _check_signatures(bundle: Bundle, verifiers: Sequence[Verifier], report: Report) -> _Signed:
+    """Step 2. Raises `FormatError` or `SignatureError`."""
+    keys = _log_keys(bundle, verifiers, report)
+    witnesses = [verifier for verifier in verifiers if verifier.kind == COSIGNATURE]
+    checkpoint, attested = open_checkpoint(bundle.checkpoint.encode(), bundle.origin, [*keys, *witnesses])
+    report.checkpoint = checkpoint
+    report.passed("checkpoint signature", f"Signed by the log over {checkpoint.size} entries.")
+    _note_witnesses(witnesses, attested, report)
+    public = {key.key_id.hex(): Ed25519PublicKey.from_public_bytes(key.public) for key in keys}
+    _check_bundle_signature(bundle, public)
+    report.passed("bundle signature", "Signed by the log as a whole.")
+    token = open_token(bundle.token, public) if bundle.token is not None else None
+    if token is not None:
+        report.passed("token signature", "Signed by the log.")
+    return _Signed(checkpoint, keys, token)
+
+
+def _log_keys(bundle: Bundle, verifiers: Sequence[Verifier], report: Report) -> tuple[Verifier, ...]:
+    pinned = [verifier for verifier in verifiers if verifier.kind == ED25519]
+    if pinned:
+        keys = tuple(verifier for verifier in pinned if verifier.name == bundle.origin)
+        if not keys:
+            raise SignatureError("The keys that were pinned are of other logs.")
+        report.passed("key pinned", "The log key is one the caller trusts.")
+        return keys
+    own = parse_verifier(_genesis(bundle).vkey)
+    if own.kind != ED25519 or own.name != bundle.origin:
+        raise SignatureError("The key in the genesis entry is of another log.")
+    report.not_checked(
+        "key pinned",
+        "Key not pinned: it was taken from the bundle itself, which anybody can make under their own key."
+        f" Compare it with what the operator publishes: {own.vkey}",
+    )
+    return (own,)
+
+
+def _note_witnesses(witnesses: Sequence[Verifier], attested: Sequence[Attested], report: Report) -> None:
+    found = [each for each in attested if each.verifier.kind == COSIGNATURE]
+    if found:
+        report.anchored = True
+        report.passed("witnesses", f"{len(found)} of {len(witnesses)} known witness(es) saw this log grow.")
+    elif witnesses:
+        report.not_checked("witnesses", "None of the known witnesses has cosigned this checkpoint.")
+
+
+def _check_bundle_signature(bundle: Bundle, keys: Mapping[str, Ed25519PublicKey]) -> None:
+    if bundle.signature is UNSET:
+        raise SignatureError("The bundle is not signed.")
+    key = keys.get(bundle.signature.key_id)
+    if key is None:
+        raise SignatureError("The bundle is signed by another key than the log's.")
+    try:
+        key.verify(bundle.signature.value, signed_message(bundle))
+    except InvalidSignature as error:
+        raise SignatureError("The bundle is not as it was signed.") from error
+
+
+def _check_consistency(bundle: Bundle, signed: _Signed, held: bytes | None, report: Report) -> None:
+    """Step 3. Raises `ProofError`."""
+    name = "consistency"
+    if held is None:
+        report.not_checked(name, "No earlier checkpoint was held: that the log only ever grew is not shown.")
+        return
+    known, _ = open_checkpoint(held, bundle.origin, signed.keys)
+    new = signed.checkpoint
+    if known.size == new.size:
+        if known.root != new.root:
+            raise ProofError("Two roots were signed for one size: the log was forked. Keep both checkpoints.")
+        report.passed(name, "The checkpoint held is of the same size and root.")
+    elif known.size > new.size:
+        report.not_checked(name, "The checkpoint held is newer than this bundle.")
+        return
+    elif bundle.consistency is UNSET or bundle.consistency.size != known.size:
+        report.not_checked(
+            name, f"The bundle holds no proof from the checkpoint held, which is of size {known.size}."
+        )
+        return
+    else:
+        proof = split_hashes(bundle.consistency.proof)
+        verify_consistency(proof, size1=known.size, size2=new.size, root1=known.root, root2=new.root)
+        report.passed(name, f"The {known.size} entries known before are the beginning of these.")
+    report.anchored = True
+
+
+def _check_ends(bundle: Bundle, tree: Tree, report: Report) -> tuple[GenesisEntry, EpochEntry]:
+    """Step 4. Raises `ProofError`."""
+    tree.require(bundle.epoch, tree.size - 1)
+    epoch = decode_entry(bundle.epoch.entry)
+    if not isinstance(epoch, EpochEntry):
+        raise ProofError("The last leaf is no epoch entry.")
+    tree.require(bundle.genesis, 0)
+    genesis = _genesis(bundle)
+    if genesis.origin != bundle.origin or genesis.prev_leaf_hash != ZERO_HASH:
+        raise ProofError("The genesis entry is of another log.")
+    report.recorded_at_ms = epoch.recorded_at_ms
+    report.passed("epoch and genesis", f"The log ends in epoch {epoch.epoch_no} and begins with its genesis.")
+    return genesis, epoch
+
+
+def _genesis(bundle: Bundle) -> GenesisEntry:
+    genesis = decode_entry(bundle.genesis.entry)
+    if not isinstance(genesis, GenesisEntry):
+        raise ProofError("The first leaf is no genesis entry.")
+    return genesis

@@ -1,0 +1,164 @@
+"""Steps 8 and 9 of the verification: the texts are the ones that were in force, and the answer follows."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain as chained
+from typing import Any
+
+from msgspec import UNSET
+
+from service.core.bundle import Bundle, PlacedLeaf, ShownQuestion
+from service.core.canonical import canonical_json, parse_canonical
+from service.core.checkpoint import Checkpoint
+from service.core.entries import EpochEntry, decode_entry
+from service.core.errors import ProofError
+from service.core.events import Form, parse_form
+from service.core.history import Part, named_forms, standings_of
+from service.core.law.decision import decide, decision_body
+from service.core.law.question import parse_question, question_body
+from service.core.law.rulebook import Rulebook, load_rulebook
+from service.core.verdict import Report, answer_of
+from service.core.verify_subjects import Tree
+
+_RULEBOOKS_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The documents of a bundle, each under its own hash. `rulebook` is None where nothing was asked."""
+
+    forms: Mapping[str, Form]
+    rulebook: Rulebook | None
+    rulebook_hash: bytes
+
+
+def check_documents(
+    bundle: Bundle, parts: Sequence[Part], epoch: EpochEntry, tree: Tree, report: Report
+) -> Texts:
+    """Step 8. Raises `ProofError`, or `InputError` for a form or rulebook that cannot be read."""
+    for digest, text in bundle.documents.items():
+        if hashlib.sha256(text.encode()).hexdigest() != digest:
+            raise ProofError("A document is not the one its hash names.")
+    names = named_forms(chained.from_iterable(part.logged for part in parts))
+    if not names <= bundle.documents.keys():
+        raise ProofError("A form that an event names is left out.")
+    forms = {name: parse_form(parse_canonical(bundle.documents[name].encode())) for name in names}
+    report.passed("forms", f"{len(forms)} form text(s) are the ones the events name.")
+    in_force = _rulebook_in_force(bundle, epoch, tree, report)
+    if bundle.question is None:
+        if bundle.documents.keys() != names:
+            raise ProofError("A document is shown that nothing names.")
+        report.not_checked("rulebook", "Nothing was asked, so no rulebook is needed.")
+        return Texts(forms, None, in_force)
+    body = bundle.documents.get(in_force.hex())
+    if body is None:
+        raise ProofError("The rulebook that was in force is left out.")
+    packs = {name: text.encode() for name, text in bundle.documents.items() if name not in names}
+    packs.pop(in_force.hex(), None)
+    rulebook = loaded_rulebook(body.encode(), tuple(sorted(packs.items())))
+    if packs.keys() != set(rulebook.document.packs.values()):
+        raise ProofError("A document is shown that nothing names.")
+    report.passed("rulebook", "The rulebook and its packs are the ones in force, by the hash in the log.")
+    return Texts(forms, rulebook, in_force)
+
+
+def check_answer(
+    bundle: Bundle,
+    parts: Sequence[Part],
+    texts: Texts,
+    signed: tuple[Checkpoint, dict[str, Any] | None],
+    report: Report,
+) -> None:
+    """Step 9; `signed` holds the checkpoint and the token's payload, whose signatures step 2 has checked.
+
+    Raises `ProofError`, or `InputError` for a question that cannot be decided as asked.
+    """
+    asked = bundle.question
+    if asked is None or texts.rulebook is None:
+        if bundle.decision is not None or bundle.token is not None:
+            raise ProofError("There is an answer to no question.")
+        report.not_checked("decision", "Nothing was asked: the bundle shows a history, not an answer.")
+        return
+    question = parse_question(asked.body)
+    if question_body(question) != asked.body:
+        raise ProofError("The question is not written in its only form.")
+    standings = standings_of(parts, texts.forms, at_ms=asked.at_ms, known_at_ms=asked.known_at_ms)
+    decision = decision_body(decide(texts.rulebook, standings, question, asked.at_ms))
+    if canonical_json(decision) != canonical_json(bundle.decision):
+        raise ProofError("Another answer follows from these events and this rulebook.")
+    report.passed("decision", "The answer follows from the events, the rulebook and the time.")
+    report.answer = answer_of(decision)
+    checkpoint, payload = signed
+    if payload is None:
+        return
+    address = next(part.subject_key for part in parts if part.role == "address")
+    issued = payload.get("iat")
+    expected = token_claims(
+        checkpoint,
+        subject=address,
+        asked=asked,
+        decision=decision,
+        rulebook=texts.rulebook_hash,
+        issued_at=issued if type(issued) is int else 0,
+    )
+    if canonical_json(payload) != canonical_json(expected):
+        raise ProofError("The token speaks of another answer than the bundle.")
+    report.passed("token", "The token carries this question, this answer and this state of the log.")
+
+
+def token_claims(
+    checkpoint: Checkpoint,
+    *,
+    subject: str,
+    asked: ShownQuestion,
+    decision: Mapping[str, Any],
+    rulebook: bytes,
+    issued_at: int,
+) -> dict[str, object]:
+    """What a decision token says. `issued_at` in seconds; `known_at_ms` only where another time was asked."""
+    claims: dict[str, object] = {
+        "iss": checkpoint.origin,
+        "iat": issued_at,
+        "subject": subject,
+        "question": asked.body,
+        "decision": decision,
+        "rulebook": rulebook.hex(),
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+    }
+    if asked.known_at_ms is not None:
+        claims["known_at_ms"] = asked.known_at_ms
+    return claims
+
+
+@lru_cache(maxsize=_RULEBOOKS_KEPT)
+def loaded_rulebook(body: bytes, packs: tuple[tuple[str, bytes], ...]) -> Rulebook:
+    """A rulebook read from its bytes; the same bytes give the same one, so it is kept."""
+    return load_rulebook(body, dict(packs))
+
+
+def _rulebook_in_force(bundle: Bundle, epoch: EpochEntry, tree: Tree, report: Report) -> bytes:
+    """The rulebook's hash at the time the question asks about: the newest, or that of an earlier epoch."""
+    known_at_ms = bundle.question.known_at_ms if bundle.question is not None else None
+    if known_at_ms is None or known_at_ms >= epoch.recorded_at_ms:
+        if bundle.past is not UNSET:
+            raise ProofError("An earlier epoch is shown that the question does not need.")
+        return epoch.rulebook_hash
+    if bundle.past is UNSET:
+        raise ProofError("The epoch that was the newest at the time asked about is left out.")
+    earlier, later = _epoch(bundle.past.epoch, tree), _epoch(bundle.past.next, tree)
+    follows = later.previous_epoch_index == bundle.past.epoch.index and later.epoch_no == earlier.epoch_no + 1
+    if not follows or not earlier.recorded_at_ms <= known_at_ms < later.recorded_at_ms:
+        raise ProofError("The earlier epoch shown was not the newest at the time asked about.")
+    report.passed("earlier epoch", "The epoch shown was the newest at the time asked about.")
+    return earlier.rulebook_hash
+
+
+def _epoch(leaf: PlacedLeaf, tree: Tree) -> EpochEntry:
+    tree.require(leaf, leaf.index)
+    entry = decode_entry(leaf.entry)
+    if not isinstance(entry, EpochEntry):
+        raise ProofError("What should be an epoch is another entry.")
+    return entry

@@ -1,0 +1,241 @@
+"""Proofs: the bundle for one question, or for one address, read as one state, built and signed.
+
+Before it is signed, every history is checked against the head that the map commits to: what a database was
+changed into behind the service's back is never proved.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from service.core.bundle import (
+    Bundle,
+    PlacedLeaf,
+    ShownAddress,
+    ShownConsistency,
+    ShownEvent,
+    ShownHead,
+    ShownLeaf,
+    ShownPast,
+    ShownQuestion,
+    ShownSubject,
+    join_hashes,
+    shown_map_proof,
+    sign_bundle,
+)
+from service.core.checkpoint import Checkpoint
+from service.core.entries import EventEntry, decode_entry
+from service.core.errors import ForkError, QuestionError
+from service.core.history import standings_of
+from service.core.law.decision import decide, decision_body
+from service.core.law.question import question_body
+from service.core.merkle import prove_consistency, prove_inclusions
+from service.core.records import ZERO_HASH, chain, commitment
+from service.core.token import sign_token, token_header
+from service.core.verify_answer import token_claims
+from service.ledger.addresses import CanonicalAddress
+from service.ledger.admission import Admission
+from service.ledger.catalogue import Catalogue
+from service.ledger.check import Asked
+from service.ledger.keys import LedgerKeys
+from service.ledger.material import Gatherer, Material, Member, Wanted
+from service.ledger.opening import History, OpenedEvent, Opener
+from service.ledger.ports import Clock, Head, Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A question with its answer, as a bundle shows them."""
+
+    question: ShownQuestion
+    decision: dict[str, Any]
+    token: str | None
+
+
+class Proofs:
+    """Builds bundles. What one shows is what the ledger held in the one snapshot it was read from."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: LedgerKeys,
+        admission: Admission,
+        catalogue: Catalogue,
+        *,
+        opener: Opener,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._catalogue = catalogue
+        self._clock = clock
+        self._gatherer = Gatherer(admission, opener)
+        self._header = token_header(keys.signer.verifier.key_id.hex())
+
+    async def bundle(
+        self, asked: Asked | CanonicalAddress, *, disclose: bool, held_size: int | None = None
+    ) -> bytes:
+        """The signed bundle for a question, or for an address alone: then its history, without an answer.
+
+        `disclose` hands out K_sub, by which anybody can find any address in any bundle of this ledger: it is
+        for the regulator. `held_size`: the size of a checkpoint the asker holds; its consistency is proved.
+
+        Raises `QuestionError` when it cannot be decided as asked, and `ForkError` when the database does not
+        say what was signed.
+        """
+        if isinstance(asked, Asked) and not await self._catalogue.is_sender(asked.question.sender):
+            raise QuestionError("no such sender is registered", pointer="/sender", code="unknown_sender")
+        async with self._store.snapshot() as snapshot:
+            head = await snapshot.head()
+            now_ms = max(self._clock(), head.recorded_at_ms)
+            wanted = _wanted(asked, head, now_ms, held_size)
+            material = await self._gatherer.read(snapshot, head, wanted)
+        for member in material.members:
+            if member.history is not None:
+                _check_history(member.history, material)
+        answered = self._answer(asked, material, wanted, now_ms) if isinstance(asked, Asked) else None
+        secret = self._keys.subject_key_secret.hex() if disclose else None
+        return sign_bundle(
+            _assemble(self._keys.origin, material, answered, secret, held_size), self._keys.signer
+        )
+
+    def _answer(self, asked: Asked, material: Material, wanted: Wanted, now_ms: int) -> _Answered:
+        """Decide from the records themselves, as the verifier will."""
+        at_ms, known_at_ms = wanted.at_ms, wanted.known_at_ms
+        if material.rulebook is None or at_ms is None:
+            raise QuestionError("nothing was asked")
+        standings = standings_of(
+            [member.part for member in material.members], material.forms, at_ms=at_ms, known_at_ms=known_at_ms
+        )
+        question = ShownQuestion(body=question_body(asked.question), at_ms=at_ms, known_at_ms=known_at_ms)
+        decision = decision_body(decide(material.rulebook.rulebook, standings, asked.question, at_ms))
+        token = None
+        if asked.with_token:
+            claims = token_claims(
+                Checkpoint(self._keys.origin, material.head.size, material.head.root),
+                subject=material.members[0].key.hex(),
+                asked=question,
+                decision=decision,
+                rulebook=material.rulebook.digest,
+                issued_at=now_ms // 1000,
+            )
+            token = sign_token(self._keys.signer.private, self._header, claims)
+        return _Answered(question, decision, token)
+
+
+def _wanted(asked: Asked | CanonicalAddress, head: Head, now_ms: int, held_size: int | None) -> Wanted:
+    if isinstance(asked, CanonicalAddress):
+        return Wanted(asked, held_size=held_size)
+    if asked.min_position is not None and asked.min_position > head.position:
+        raise QuestionError("this position does not exist", pointer="/min_position", code="in_future")
+    return Wanted(
+        address=asked.address,
+        sender=asked.question.sender,
+        at_ms=asked.at_ms if asked.at_ms is not None else now_ms,
+        known_at_ms=asked.known_at_ms,
+        held_size=held_size,
+    )
+
+
+def _check_history(history: History, material: Material) -> None:
+    """Refuse to prove what does not lead to the head: rows were changed, lost or added."""
+    opened = {event.index: event for event in history.events}
+    reached = ZERO_HASH
+    indices = sorted([*opened, *history.erased])
+    for index in indices:
+        entry = decode_entry(material.entries[index].entry)
+        event = opened.get(index)
+        if not isinstance(entry, EventEntry) or (
+            event is not None and commitment(event.opening, event.record) != entry.commitment
+        ):
+            raise ForkError(f"the event at {index} is not the one that was recorded there")
+        reached = chain(reached, index, entry.commitment)
+    row = history.row
+    if (row.event_count, row.last_index, row.chain) != (len(indices), indices[-1], reached):
+        raise ForkError("the events held of a subject do not lead to the head of its chain")
+
+
+def _assemble(
+    origin: str, material: Material, answered: _Answered | None, secret: str | None, held_size: int | None
+) -> Bundle:
+    head = material.head
+    paths = dict(
+        zip(
+            material.indices,
+            map(join_hashes, prove_inclusions(material.indices, head.size, material.hashes)),
+            strict=True,
+        )
+    )
+    placed = {
+        index: PlacedLeaf(index=index, entry=material.entries[index].entry, proof=path)
+        for index, path in paths.items()
+    }
+    texts = material.texts | (material.rulebook.texts if material.rulebook is not None else {})
+    bundle = Bundle(
+        origin=origin,
+        checkpoint=head.checkpoint.decode(),
+        genesis=ShownLeaf(entry=placed[0].entry, proof=paths[0]),
+        epoch=ShownLeaf(entry=placed[head.epoch_index].entry, proof=paths[head.epoch_index]),
+        subjects=tuple(_subject(member, material, placed) for member in material.members),
+        documents=texts,
+        question=answered.question if answered is not None else None,
+        decision=answered.decision if answered is not None else None,
+        token=answered.token if answered is not None else None,
+        subject_key_secret=secret,
+    )
+    return _with_extras(bundle, material, placed, held_size)
+
+
+def _with_extras(
+    bundle: Bundle, material: Material, placed: Mapping[int, PlacedLeaf], held_size: int | None
+) -> Bundle:
+    notices = {notice for member in material.members if member.history for notice in member.history.notices}
+    consistency = None
+    if held_size is not None:
+        proof = prove_consistency(held_size, material.head.size, material.hashes)
+        consistency = ShownConsistency(size=held_size, proof=join_hashes(proof))
+    past = material.past
+    return msgspec.structs.replace(
+        bundle,
+        consistency=consistency or UNSET,
+        erasures=tuple(placed[index] for index in sorted(notices)) or UNSET,
+        past=ShownPast(epoch=placed[past[0]], next=placed[past[1]]) if past is not None else UNSET,
+    )
+
+
+def _subject(member: Member, material: Material, placed: Mapping[int, PlacedLeaf]) -> ShownSubject:
+    history, address = member.history, member.address
+    events: list[ShownEvent] = []
+    if history is not None:
+        opened = {event.index: event for event in history.events}
+        events = [_event(placed[index], opened.get(index)) for index in sorted([*opened, *history.erased])]
+    return ShownSubject(
+        role=member.role,
+        subject_key=member.key.hex(),
+        address=msgspec.convert({"kind": address.kind, "value": address.value}, ShownAddress)
+        if address is not None
+        else None,
+        head=ShownHead(
+            event_count=history.row.event_count,
+            last_index=history.row.last_index,
+            chain=history.row.chain.hex(),
+        )
+        if history is not None
+        else None,
+        map_proof=shown_map_proof(material.map_proofs[member.key]),
+        events=tuple(events),
+    )
+
+
+def _event(leaf: PlacedLeaf, opened: OpenedEvent | None) -> ShownEvent:
+    return ShownEvent(
+        index=leaf.index,
+        entry=leaf.entry,
+        proof=leaf.proof,
+        opening=opened.opening if opened is not None else None,
+        record=opened.record.decode() if opened is not None else None,
+        evidence=opened.evidence.decode() if opened is not None and opened.evidence is not None else UNSET,
+    )

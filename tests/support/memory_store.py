@@ -1,0 +1,282 @@
+"""A ledger's storage in memory, with what the use cases rely on: isolation, constraints, all or nothing.
+
+Every table keeps the versions of its rows, so a snapshot sees one committed state however long it is open. A
+commit can be made to fail, before or after it took effect, as a lost connection does.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Generic, Literal, TypeVar
+
+from service.core.checkpoint import parse_checkpoint
+from service.core.errors import ForkError, UnavailableError
+from service.core.merkle import HashRange
+from service.core.notes import parse_note
+from service.ledger.ports import (
+    Batch,
+    DocumentRow,
+    EntryRow,
+    Head,
+    KnownEvent,
+    SealedRow,
+    SecretRow,
+    SubjectRow,
+)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Fault = Literal["none", "lost", "unknown"]
+"""What becomes of the next commit: it succeeds, fails, or takes effect without anybody hearing of it."""
+
+
+class ConstraintError(Exception):
+    """A row that PostgreSQL would have refused."""
+
+
+class Table(Generic[K, V]):
+    """Rows by primary key, each with every version it ever had; None: deleted."""
+
+    def __init__(self) -> None:
+        self._versions: dict[K, list[tuple[int, V | None]]] = {}
+
+    def get(self, key: K, version: int) -> V | None:
+        """The row as of a version."""
+        for since, row in reversed(self._versions.get(key, ())):
+            if since <= version:
+                return row
+        return None
+
+    def items(self, version: int) -> Iterator[tuple[K, V]]:
+        """All rows as of a version, oldest key first."""
+        for key in self._versions:
+            row = self.get(key, version)
+            if row is not None:
+                yield key, row
+
+    def insert(self, key: K, row: V, version: int) -> None:
+        """Add a row. Raises `ConstraintError` when there is one."""
+        if self.get(key, version) is not None:
+            raise ConstraintError(f"a row with this key exists: {key!r}")
+        self.put(key, row, version)
+
+    def put(self, key: K, row: V | None, version: int) -> None:
+        """Add, replace or (None) delete a row."""
+        self._versions.setdefault(key, []).append((version, row))
+
+
+class MemoryStore:
+    """One ledger. `commit_fault` is used up by the next commit."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.commit_fault: Fault = "none"
+        self.heads: Table[str, Head] = Table()
+        self.entries: Table[int, EntryRow] = Table()
+        self.dedup_keys: Table[bytes, int] = Table()
+        self.tiles: Table[tuple[int, int], bytes] = Table()
+        self.records: Table[int, SealedRow] = Table()
+        self.indices_of: dict[bytes, list[int]] = {}
+        self.subjects: Table[bytes, SubjectRow] = Table()
+        self.secrets: Table[bytes, SecretRow] = Table()
+        self.strata: Table[str, bytes] = Table()
+        self.documents: Table[bytes, DocumentRow] = Table()
+        self.checkpoints: Table[int, bytes] = Table()
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["MemoryTransaction"]:
+        """Begin an append; nothing of it is seen before it is left without an exception."""
+        transaction = MemoryTransaction(self)
+        try:
+            yield transaction
+            transaction.commit()
+        finally:
+            if transaction.holds_lock:
+                self._lock.release()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["MemoryReader"]:
+        """Begin a consistent read."""
+        yield MemoryReader(self, self.version)
+
+    async def standings(self, keys: Sequence[bytes]) -> tuple[Head, dict[bytes, bytes]]:
+        """The head and those standings that exist."""
+        async with self.snapshot() as snapshot:
+            rows = await snapshot.subjects(keys)
+            return await snapshot.head(), {key: row.standing for key, (row, _) in rows.items()}
+
+    async def lock(self) -> None:
+        """Wait for every writer before."""
+        await self._lock.acquire()
+
+    def apply(self, batch: Batch) -> None:
+        """Make a batch the newest version, or raise and change nothing that a reader could see."""
+        version = self.version + 1
+        for entry in batch.entries:
+            self.entries.insert(entry.index, entry, version)
+            if entry.dedup_key is not None:
+                self.dedup_keys.insert(entry.dedup_key, entry.index, version)
+        for level, index, digest in batch.tiles:
+            self.tiles.insert((level, index), digest, version)
+        for record in batch.records:
+            self.records.insert(record.index, record, version)
+            self.indices_of.setdefault(record.subject_key, []).append(record.index)
+        for key, secret in batch.secrets.items():
+            self.secrets.insert(key, secret, version)
+        for key, subject in batch.subjects.items():
+            self.subjects.put(key, subject, version)
+        for prefix, stratum in batch.strata.items():
+            self.strata.put(prefix, stratum, version)
+        for document in batch.documents:
+            if self.documents.get(document.digest, version) is None:
+                self.documents.insert(document.digest, document, version)
+        self.checkpoints.insert(batch.head.size, batch.head.checkpoint, version)
+        self.heads.put("head", batch.head, version)
+        self.version = version
+
+
+class MemoryReader:
+    """Reads that all see one version."""
+
+    def __init__(self, store: MemoryStore, version: int) -> None:
+        self._store = store
+        self._version = version
+
+    async def head(self) -> Head:
+        """The newest committed head."""
+        head = self._store.heads.get("head", self._version)
+        assert head is not None
+        return head
+
+    async def subjects(self, keys: Sequence[bytes]) -> dict[bytes, tuple[SubjectRow, SecretRow | None]]:
+        """Those of the subjects that exist."""
+        store, version = self._store, self._version
+        rows = {key: store.subjects.get(key, version) for key in keys}
+        return {key: (row, store.secrets.get(key, version)) for key, row in rows.items() if row is not None}
+
+    async def strata(self, prefixes: Iterable[str]) -> dict[str, bytes]:
+        """The map's strata that exist under these prefixes."""
+        return _found(self._store.strata, prefixes, self._version)
+
+    async def entries(self, start: int, stop: int) -> list[EntryRow]:
+        """Entries `start` ≤ index < `stop`, in order."""
+        return list(_found(self._store.entries, range(start, stop), self._version).values())
+
+    async def entries_at(self, indices: Sequence[int]) -> dict[int, EntryRow]:
+        """The entries at these indices."""
+        return _found(self._store.entries, indices, self._version)
+
+    async def covering_checkpoint(self, index: int) -> tuple[int, bytes]:
+        """Size and note of the oldest checkpoint that covers this entry."""
+        return (await self.checkpoints(index + 1, 1))[0]
+
+    async def records_of(self, subject_key: bytes) -> list[SealedRow]:
+        """Everything still held of one subject, oldest first."""
+        indices = sorted(set(self._store.indices_of.get(subject_key, ())))
+        return list(_found(self._store.records, indices, self._version).values())
+
+    async def records(self, start: int, stop: int) -> list[SealedRow]:
+        """Everything still held of these entries, in order."""
+        return list(_found(self._store.records, range(start, stop), self._version).values())
+
+    async def secrets(self, keys: Sequence[bytes]) -> dict[bytes, SecretRow]:
+        """The subjects' wrapped keys and sealed addresses; erased subjects have none."""
+        return _found(self._store.secrets, keys, self._version)
+
+    async def hashes(self, ranges: Iterable[HashRange]) -> dict[HashRange, list[bytes]]:
+        """Leaf hashes (level 0) and tile roots, as a Merkle plan asks for them."""
+        found = {}
+        for wanted in ranges:
+            if wanted.level == 0:
+                found[wanted] = [row.leaf_hash for row in await self.entries(wanted.start, wanted.stop)]
+            else:
+                tiles = [(wanted.level, index) for index in range(wanted.start, wanted.stop)]
+                found[wanted] = list(_found(self._store.tiles, tiles, self._version).values())
+        return found
+
+    async def documents(self, digests: Sequence[bytes]) -> dict[bytes, DocumentRow]:
+        """Those of the documents that were published."""
+        return _found(self._store.documents, digests, self._version)
+
+    async def documents_of(self, kind: str) -> list[DocumentRow]:
+        """All documents of one kind, oldest first."""
+        rows = (row for _, row in self._store.documents.items(self._version))
+        return sorted((row for row in rows if row.kind == kind), key=lambda row: (row.index, row.digest))
+
+    async def checkpoint(self, size: int) -> bytes | None:
+        """The note that was signed for exactly this size."""
+        return self._store.checkpoints.get(size, self._version)
+
+    async def checkpoints(self, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Signed notes with a size of at least `start`, smallest first."""
+        found = [item for item in self._store.checkpoints.items(self._version) if item[0] >= start]
+        return sorted(found)[:limit]
+
+
+class MemoryTransaction(MemoryReader):
+    """One append."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store, store.version)
+        self.holds_lock = False
+        self._batch: Batch | None = None
+
+    async def lock_head(self) -> Head | None:
+        """The head, locked until the end; what other writers committed meanwhile is seen."""
+        await self._store.lock()
+        self.holds_lock = True
+        self._version = self._store.version
+        return self._store.heads.get("head", self._version)
+
+    async def known(self, dedup_keys: Sequence[bytes]) -> dict[bytes, KnownEvent]:
+        """Those of the keys that the log already holds."""
+        indices = _found(self._store.dedup_keys, dedup_keys, self._version)
+        rows = {key: self._store.entries.get(index, self._version) for key, index in indices.items()}
+        return {
+            key: KnownEvent(row.index, row.body_tag or b"", row.entry, row.leaf_hash)
+            for key, row in rows.items()
+            if row is not None
+        }
+
+    async def write(self, batch: Batch) -> None:
+        """Take the batch; `ForkError` when the head is no longer the one it grew from."""
+        if not self.holds_lock or self._store.heads.get("head", self._store.version) != batch.before:
+            raise ForkError("the head moved under a lock that should have held it")
+        checkpoint = parse_checkpoint(parse_note(batch.head.checkpoint).text)
+        assert (checkpoint.size, checkpoint.root) == (batch.head.size, batch.head.root)
+        self._batch = batch
+
+    def commit(self) -> None:
+        """Make it durable, unless the store was told to lose it."""
+        if self._batch is None:
+            return
+        fault, self._store.commit_fault = self._store.commit_fault, "none"
+        if fault == "lost":
+            raise UnavailableError("the connection was lost before the commit")
+        self._store.apply(self._batch)
+        if fault == "unknown":
+            raise UnavailableError("the connection was lost during the commit")
+
+
+class MemoryMark:
+    """A high-water mark that is kept as long as this object."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.note: bytes | None = None
+
+    def read(self) -> bytes | None:
+        """The note, or None when nothing was ever signed here."""
+        return self.note
+
+    async def advance(self, size: int, note: bytes) -> None:
+        """Replace the mark unless it already covers `size`."""
+        if size > self.size:
+            self.size, self.note = size, note
+
+
+def _found(table: Table[K, V], keys: Iterable[K], version: int) -> dict[K, V]:
+    rows = {key: table.get(key, version) for key in keys}
+    return {key: row for key, row in rows.items() if row is not None}
