@@ -259,15 +259,27 @@ class MemoryLedger:
         self._index = 0
 
     async def begin(self, setup: Setup) -> None:
-        """Forget every event; take the rulebook of `setup` over the shipped packs."""
+        """Forget every event; take the rulebook of `setup` over the packs."""
+        self.reset(setup)
+
+    async def submit(self, event: dict[str, Any], recorded_at_ms: int) -> None:
+        """Fold one event into every chain it concerns."""
+        self.append(event, recorded_at_ms)
+
+    async def ask(self, question: dict[str, Any], address: dict[str, str], at_ms: int) -> Decision:
+        """Answer from the folded standings."""
+        return self.answer(question, address, at_ms)
+
+    def reset(self, setup: Setup) -> None:
+        """Do at once what `begin` does."""
         self._standings = {}
         self._index = 0
         key = repr(setup.rulebook)
         self._rulebook = self._rulebooks.get(key) or parse_rulebook(setup.rulebook, self._packs)
         self._rulebooks[key] = self._rulebook
 
-    async def submit(self, event: dict[str, Any], recorded_at_ms: int) -> None:
-        """Fold one event into every chain it concerns, by way of the body that would be hashed."""
+    def append(self, event: dict[str, Any], recorded_at_ms: int) -> None:
+        """Do at once what `submit` does, by way of the body that would be hashed."""
         parsed = parse_event(event)
         subjects = [_subject(p.kind, p.value) for p in participants(parsed)]
         for place, participant in enumerate(participants(parsed)):
@@ -283,8 +295,8 @@ class MemoryLedger:
                 forms={},
             )
 
-    async def ask(self, question: dict[str, Any], address: dict[str, str], at_ms: int) -> Decision:
-        """Answer from the folded standings."""
+    def answer(self, question: dict[str, Any], address: dict[str, str], at_ms: int) -> Decision:
+        """Do at once what `ask` does."""
         if self._rulebook is None:
             raise QuestionError("no case has begun", code="missing")
         asked = parse_question(question)

@@ -75,21 +75,19 @@ def evaluate(
     after_bases = len(flips)
     gates = (form(context), hours(context))
     decided, code, missing = _resolve(exits, stops, bases, gates)
-    if decided.status == YES:
-        # What comes after the outcome that decides cannot change the answer before that outcome itself
-        # changes.
-        if decided in exits:
-            del flips[after_exits:]
-        else:
-            del flips[ends[bases.index(decided)] : after_bases]
-        allow = True
-    else:
-        allow = False
-        if decided in stops:
-            del flips[after_stops:]
-        label = mislabelled(context)
-        if label and code != "SUPPRESSED_AFTER_ERASURE":
-            code = label
+    allow = decided.status == YES
+    label = "" if allow else mislabelled(context)
+    # What comes after the outcome that decides cannot change the answer before that outcome itself changes.
+    if decided in exits and allow:
+        del flips[after_exits:]
+    elif decided in stops:
+        del flips[after_stops:]
+    elif allow:
+        del flips[ends[bases.index(decided)] : after_bases]
+    elif not _gates_matter(bases, gates, label):
+        del flips[after_bases:]
+    if label and code != "SUPPRESSED_AFTER_ERASURE":
+        code = label
     return Verdict(
         allow,
         code,
@@ -100,6 +98,16 @@ def evaluate(
         plan.jurisdiction,
         not allow and code in plan.needs_human,
     )
+
+
+def _gates_matter(bases: list[Try], gates: tuple[Try, ...], label: str) -> bool:
+    """Tell whether the hours, the only gate that time opens and closes, can change a deny."""
+    shape, _ = gates
+    if shape.status == NO:
+        return False
+    if label:  # the label's code stands whatever the hours say, unless they alone keep a basis shut
+        return shape.status == YES and any(tried.status == YES for tried in bases)
+    return any(tried.status != NO for tried in bases)
 
 
 def _bases(context: Context, weighed: list[Weighed]) -> tuple[list[Try], list[int]]:

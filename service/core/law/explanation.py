@@ -48,6 +48,7 @@ class _Words(Struct, frozen=True):
     until: str
     titles: Mapping[str, str]
     nothing: str
+    outweighed: str
 
 
 _WORDS: Final[dict[Language, _Words]] = {
@@ -71,6 +72,7 @@ _WORDS: Final[dict[Language, _Words]] = {
             "hours": "Time of day",
         },
         nothing="This does not apply.",
+        outweighed="This alone would have allowed it; something stronger speaks against it.",
     ),
     "nl": _Words(
         reasons=DUTCH,
@@ -92,6 +94,7 @@ _WORDS: Final[dict[Language, _Words]] = {
             "hours": "Tijdstip",
         },
         nothing="Dit is niet van toepassing.",
+        outweighed="Op zichzelf zou dit het toestaan; iets sterkers spreekt ertegen.",
     ),
 }
 
@@ -102,7 +105,7 @@ def explain(decision: Decision, language: Language) -> Explanation:
     return Explanation(
         language,
         _paragraph(decision, words),
-        tuple(_step(step, words) for step in decision.steps),
+        tuple(_step(step, words, denied=decision.decision == "deny") for step in decision.steps),
     )
 
 
@@ -130,10 +133,12 @@ def _rule_sentence(rule: RuleRef, words: _Words) -> str:
     return sentence if rule.verified else f"{sentence} {words.unverified}"
 
 
-def _step(step: DecisionStep, words: _Words) -> ExplainedStep:
+def _step(step: DecisionStep, words: _Words, *, denied: bool) -> ExplainedStep:
     text = words.reasons.get(step.code, words.nothing)
     if step.result == "unknown":
         text = words.missing.format(facts=", ".join(step.missing_facts))
+    elif step.result == "yes" and denied:
+        text = words.outweighed
     rule = step.rule
     return ExplainedStep(
         title=words.titles[step.name],

@@ -119,14 +119,22 @@ def form(context: Context) -> Try:
 def hours(context: Context) -> Try:
     """Return whether the recipient's clock permits it."""
     for planned in context.plan.hours:
-        rule = planned.rule
-        if rule.business_days_only:
-            context.flips.append((context.day + 1) * DAY_MS)
-            if not is_business_day(context.day, context.plan.holidays):
-                return Try(NO, "OUTSIDE_PERMITTED_HOURS", "none", planned.ref)
         clock = context.question.local_time
+        if clock is not None and not any(span[:5] <= clock <= span[6:] for span in planned.rule.hours):
+            return Try(NO, "OUTSIDE_PERMITTED_HOURS", "none", planned.ref)
+        if planned.rule.business_days_only and not _on_business_day(context):
+            return Try(NO, "OUTSIDE_PERMITTED_HOURS", "none", planned.ref)
         if clock is None:
             return Try(UNKNOWN, "", "none", planned.ref, (), ("local_time",))
-        if not any(span[:5] <= clock <= span[6:] for span in rule.hours):
-            return Try(NO, "OUTSIDE_PERMITTED_HOURS", "none", planned.ref)
     return _OPEN
+
+
+def _on_business_day(context: Context) -> bool:
+    """Tell whether today is a business day, and note the first day on which that is otherwise."""
+    holidays = context.plan.holidays
+    today = is_business_day(context.day, holidays)
+    day = context.day + 1
+    while is_business_day(day, holidays) == today:
+        day += 1
+    context.flips.append(day * DAY_MS)
+    return today
