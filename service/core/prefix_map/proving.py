@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from service.core.errors import ProofShapeError
-from service.core.prefix_map.strata import KEY_SIZE, MISSING, SLOTS, MapLeaf, MissingStrataError, Stratum
+from service.core.prefix_map.strata import KEY_SIZE, SLOTS, MapLeaf, MissingStrataError, Stratum
 from service.core.prefix_map.updating import child_of
 
 
@@ -44,7 +44,7 @@ def prove(strata: Mapping[str, Stratum], key: bytes) -> MapProof:
         if not stratum.many >> end & 1:
             return _conclude(stratum, end, key, tuple(reversed(siblings)))
         prefix += f"{end - SLOTS:x}"
-        stratum = child_of(strata, prefix, stratum.nodes[end])
+        stratum = child_of(strata, prefix, stratum.hash_of(end))
     raise MissingStrataError({prefix})
 
 
@@ -53,14 +53,14 @@ def _walk(stratum: Stratum, slot: int, siblings: list[bytes]) -> int:
     node = 1
     for shift in (3, 2, 1, 0):
         node = 2 * node + (slot >> shift & 1)
-        siblings.append(stratum.nodes[node ^ 1])
+        siblings.append(stratum.hash_of(node ^ 1))
         if not stratum.many >> node & 1:
             break
     return node
 
 
 def _conclude(stratum: Stratum, node: int, key: bytes, siblings: tuple[bytes, ...]) -> MapProof:
-    if stratum.nodes[node] is MISSING:
+    if not stratum.present >> node & 1:
         return MapProof(MapResult.NON_INCLUSION_PARENT, len(siblings), siblings)
     width = SLOTS >> node.bit_length() - 1
     below = ((1 << width) - 1) << node * width - SLOTS

@@ -14,8 +14,8 @@ MISSING: Final = bytes(HASH_SIZE)
 """Stands for a child that is not there."""
 
 _MASKS_SIZE: Final = 4
-# For inner node i: the bits of itself and of its two children.
-_FAMILY: Final = [1 << node | 1 << 2 * node | 1 << 2 * node + 1 for node in range(SLOTS)]
+_SLOTS_AT: Final = SLOTS * HASH_SIZE
+_ALL_BRANCHES: Final = (1 << SLOTS) - 1
 
 
 class MapLeaf(NamedTuple):
@@ -46,23 +46,33 @@ def hash_map_parent(left: bytes, right: bytes) -> bytes:
 class Stratum:
     """Four levels of the tree below one prefix. Treat as immutable: `update` returns changed copies.
 
-    `nodes` is a binary heap: 1 is the top, 16 to 31 are the slots; a node without leaves is `MISSING` itself.
-    `many` has bit i set where node i has two or more leaves below it; a slot with that bit is a branch to the
-    stratum at the longer prefix. `leaf_mask` has bit s set where slot s holds a single leaf, and `leaves` holds
-    those as key ‖ value in slot order.
+    The nodes are numbered as in a binary heap: 1 is the top, 16 to 31 are the slots. Bit i of `present` is
+    set where node i has leaves below it, bit i of `many` where it has two or more. A slot with many is a
+    branch to the stratum at the longer prefix; the others hold at most one leaf each, and `leaves` is their
+    key ‖ value in slot order. `hashes` are those of all 32 nodes one after the other, zeros where nothing is,
+    so that the input of a parent's hash is one slice.
     """
 
-    __slots__ = ("leaf_mask", "leaves", "many", "nodes")
+    __slots__ = ("hashes", "leaves", "many", "present")
 
-    def __init__(self, nodes: list[bytes], many: int, leaf_mask: int, leaves: bytes) -> None:
-        self.nodes = nodes
+    def __init__(self, present: int, many: int, hashes: bytearray, leaves: bytes) -> None:
+        self.present = present
         self.many = many
-        self.leaf_mask = leaf_mask
+        self.hashes = hashes
         self.leaves = leaves
 
     def copy(self) -> "Stratum":
         """Return a twin that may be changed."""
-        return Stratum(self.nodes.copy(), self.many, self.leaf_mask, self.leaves)
+        return Stratum(self.present, self.many, self.hashes[:], self.leaves)
+
+    def hash_of(self, node: int) -> bytes:
+        """Return the hash of a node, zeros where nothing is."""
+        return bytes(self.hashes[HASH_SIZE * node : HASH_SIZE * node + HASH_SIZE])
+
+    @property
+    def leaf_mask(self) -> int:
+        """Bit s is set where slot s holds a single leaf."""
+        return (self.present & ~self.many) >> SLOTS
 
     def leaf_in(self, slot: int) -> MapLeaf:
         """Return the single leaf in `slot`."""
@@ -71,35 +81,41 @@ class Stratum:
 
     def put_leaf(self, slot: int, key: bytes, value: bytes) -> None:
         """Place a leaf in a slot that is empty or holds this key; `rehash` must follow."""
-        at = LEAF_SIZE * (self.leaf_mask & (1 << slot) - 1).bit_count()
-        rest = at + LEAF_SIZE if self.leaf_mask >> slot & 1 else at
+        node, mask = SLOTS + slot, self.leaf_mask
+        at = LEAF_SIZE * (mask & (1 << slot) - 1).bit_count()
+        rest = at + LEAF_SIZE if mask >> slot & 1 else at
         self.leaves = b"".join((self.leaves[:at], key, value, self.leaves[rest:]))
-        self.leaf_mask |= 1 << slot
-        self.nodes[SLOTS + slot] = sha256(b"\x02" + key + value).digest()
+        self.present |= 1 << node
+        self.hashes[HASH_SIZE * node : HASH_SIZE * node + HASH_SIZE] = sha256(b"\x02" + key + value).digest()
 
     def put_branch(self, slot: int, top: bytes) -> None:
         """Point a slot to the stratum below it, in place of a leaf if there was one; `rehash` must follow."""
-        if self.leaf_mask >> slot & 1:
-            at = LEAF_SIZE * (self.leaf_mask & (1 << slot) - 1).bit_count()
+        node, mask = SLOTS + slot, self.leaf_mask
+        if mask >> slot & 1:
+            at = LEAF_SIZE * (mask & (1 << slot) - 1).bit_count()
             self.leaves = self.leaves[:at] + self.leaves[at + LEAF_SIZE :]
-            self.leaf_mask ^= 1 << slot
-        self.many |= 1 << SLOTS + slot
-        self.nodes[SLOTS + slot] = top
+        self.present |= 1 << node
+        self.many |= 1 << node
+        self.hashes[HASH_SIZE * node : HASH_SIZE * node + HASH_SIZE] = top
 
     def rehash(self, slots: Collection[int]) -> None:
         """Recompute the nodes above `slots`."""
-        nodes, many = self.nodes, self.many
-        row = {SLOTS + slot for slot in slots}
+        row: Collection[int] = [SLOTS + slot for slot in slots]
         for _level in range(4):
-            row = {node >> 1 for node in row}
+            row = {node >> 1 for node in row} if len(row) > 1 else [node >> 1 for node in row]
             for node in row:
-                left, right = nodes[2 * node], nodes[2 * node + 1]
-                if many & _FAMILY[node] or (left is not MISSING and right is not MISSING):
-                    nodes[node] = sha256(b"\x03" + left + right).digest()
-                    many |= 1 << node
-                else:  # a leaf that is alone rises
-                    nodes[node] = right if left is MISSING else left
-        self.many = many
+                self._rehash_node(node)
+
+    def _rehash_node(self, node: int) -> None:
+        at = HASH_SIZE * node
+        children = self.hashes[2 * at : 2 * at + 2 * HASH_SIZE]
+        present = self.present >> 2 * node & 3
+        if present == 3 or self.many >> 2 * node & 3:  # noqa: PLR2004 - both children
+            self.hashes[at : at + HASH_SIZE] = sha256(b"\x03" + children).digest()
+            self.many |= 1 << node
+        else:  # a leaf that is alone rises
+            self.hashes[at : at + HASH_SIZE] = children[:HASH_SIZE] if present == 1 else children[HASH_SIZE:]
+        self.present |= bool(present) << node
 
     def to_bytes(self) -> bytes:
         """Return branch mask[2], leaf mask[2], the branches' hashes, then key ‖ value of the leaves.
@@ -107,8 +123,19 @@ class Stratum:
         Slot 0 is the lowest bit of a mask; hashes and leaves stand in slot order.
         """
         branches = self.many >> SLOTS
-        hashes = [self.nodes[SLOTS + slot] for slot in range(SLOTS) if branches >> slot & 1]
-        return b"".join((branches.to_bytes(2), self.leaf_mask.to_bytes(2), *hashes, self.leaves))
+        masks = (branches << SLOTS | self.leaf_mask).to_bytes(_MASKS_SIZE)
+        if branches == _ALL_BRANCHES:
+            return masks + self.hashes[_SLOTS_AT:]
+        tops = (
+            [
+                self.hashes[at : at + HASH_SIZE]
+                for slot, at in enumerate(range(_SLOTS_AT, 2 * _SLOTS_AT, HASH_SIZE))
+                if branches >> slot & 1
+            ]
+            if branches
+            else ()
+        )
+        return b"".join((masks, *tops, self.leaves))
 
     @classmethod
     def from_bytes(cls, raw: bytes, *, prefix: str) -> "Stratum":
@@ -119,25 +146,29 @@ class Stratum:
             raise FormatError(f"the stratum at {prefix!r} does not have the length its masks announce")
         if prefix and not branches and leaf_mask.bit_count() < 2:  # noqa: PLR2004 - one leaf would stand higher
             raise FormatError(f"the stratum at {prefix!r} has fewer than two leaves below it")
-        stratum = cls([MISSING] * 2 * SLOTS, branches << SLOTS, leaf_mask, raw[leaves_at:])
+        stratum = cls(
+            (branches | leaf_mask) << SLOTS, branches << SLOTS, bytearray(2 * _SLOTS_AT), raw[leaves_at:]
+        )
+        slots = [slot for slot in range(SLOTS) if (branches | leaf_mask) >> slot & 1]
         branch_at = _MASKS_SIZE
-        for slot in range(SLOTS):
+        for slot in slots:
+            at = HASH_SIZE * (SLOTS + slot)
             if branches >> slot & 1:
-                stratum.nodes[SLOTS + slot] = raw[branch_at : branch_at + HASH_SIZE]
+                stratum.hashes[at : at + HASH_SIZE] = raw[branch_at : branch_at + HASH_SIZE]
                 branch_at += HASH_SIZE
-            elif leaf_mask >> slot & 1:
+            else:
                 key, value = stratum.leaf_in(slot)
                 if not key.hex().startswith(f"{prefix}{slot:x}"):
                     raise FormatError(f"a leaf in the stratum at {prefix!r} belongs elsewhere")
-                stratum.nodes[SLOTS + slot] = sha256(b"\x02" + key + value).digest()
-        stratum.rehash(range(SLOTS))
+                stratum.hashes[at : at + HASH_SIZE] = sha256(b"\x02" + key + value).digest()
+        stratum.rehash(slots)
         return stratum
 
 
-EMPTY_STRATUM: Final = Stratum([MISSING] * 2 * SLOTS, 0, 0, b"")
+EMPTY_STRATUM: Final = Stratum(0, 0, bytearray(2 * _SLOTS_AT), b"")
 """The top of a map without leaves."""
 
 
 def root_of(top: Stratum) -> bytes:
     """Return the root of the map whose top stratum this is."""
-    return hash_map_parent(top.nodes[2], top.nodes[3])
+    return sha256(b"\x03" + top.hashes[2 * HASH_SIZE : 4 * HASH_SIZE]).digest()

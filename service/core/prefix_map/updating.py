@@ -68,7 +68,7 @@ def update(strata: Mapping[str, Stratum], updates: Mapping[bytes, bytes]) -> Upd
 def child_of(strata: Mapping[str, Stratum], prefix: str, expected: bytes) -> Stratum | None:
     """Return the stratum at `prefix`, None if it was not read; raises if its parent expects another."""
     child = strata.get(prefix)
-    if child is not None and child.nodes[1] != expected:
+    if child is not None and child.hash_of(1) != expected:
         raise RootMismatchError(f"the stratum at {prefix!r} is not the one its parent names")
     return child
 
@@ -96,11 +96,11 @@ class _Batch:
 
     def _descend(self, prefix: str, twin: Stratum, slot: int, group: _Items) -> None:
         longer = f"{prefix}{slot:x}"
-        child = child_of(self.strata, longer, twin.nodes[SLOTS + slot])
+        child = child_of(self.strata, longer, twin.hash_of(SLOTS + slot))
         if child is None:
             self.missing.add(longer)
         else:
-            twin.nodes[SLOTS + slot] = self.apply(longer, child, group).nodes[1]
+            twin.put_branch(slot, self.apply(longer, child, group).hash_of(1))
 
     def _place(self, prefix: str, twin: Stratum, slot: int, group: _Items) -> None:
         if twin.leaf_mask >> slot & 1:
@@ -112,7 +112,7 @@ class _Batch:
             twin.put_leaf(slot, *group[0])
             self.inserted += 1
         else:
-            twin.put_branch(slot, self.apply(f"{prefix}{slot:x}", EMPTY_STRATUM, group).nodes[1])
+            twin.put_branch(slot, self.apply(f"{prefix}{slot:x}", EMPTY_STRATUM, group).hash_of(1))
 
 
 def _by_slot(items: _Items, nibble: int) -> dict[int, _Items]:

@@ -11,23 +11,23 @@ def verify_map(proof: MapProof, *, key: bytes, value: bytes | None, root: bytes)
     """Raise unless the map with this `root` holds `value` for `key`, or for None holds nothing for it.
 
     1. The shape: as many siblings as the depth says, between 1 and 256, each a hash.
-    2. The end of the path: the key's own leaf, a different leaf that shares every bit of the path, or nothing.
+    2. The end of the path: the key's own leaf, another leaf that shares every bit of the path, or nothing.
     3. The depth is minimal: a node that ends below depth 1 has a sibling, or it would stand higher.
     4. The path hashes to the root.
 
     Raises `ProofShapeError` for 1 to 3 and `RootMismatchError` for 4.
     """
-    # (1)
+    # Step 1: the shape.
     if len(proof.siblings) != proof.depth or not 1 <= proof.depth <= _BITS:
         raise ProofShapeError(f"{len(proof.siblings)} siblings for a path of depth {proof.depth}")
     if any(len(item) != HASH_SIZE for item in (root, *proof.siblings)) or len(key) != KEY_SIZE:
         raise ProofShapeError(f"every key and hash must have {HASH_SIZE} bytes")
-    # (2)
+    # Step 2: the end of the path.
     reached = _end_of_path(proof, key, value)
-    # (3)
+    # Step 3: the depth.
     if proof.depth > 1 and proof.siblings[0] == MISSING:
         raise ProofShapeError("the path is longer than the tree is deep there")
-    # (4)
+    # Step 4: the root.
     path = int.from_bytes(key) >> _BITS - proof.depth
     for sibling in proof.siblings:
         reached = hash_map_parent(sibling, reached) if path & 1 else hash_map_parent(reached, sibling)
