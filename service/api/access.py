@@ -26,6 +26,7 @@ SCOPES = {
     "check:read": "ask whether a message may be sent",
     "check:detail": "see why, and on which events an answer rests",
     "proof:read": "fetch proof bundles",
+    "proof:disclose": "fetch bundles with the secret that ties them to addresses: for a regulator",
     "form:write": "publish forms",
     "sender:write": "register senders",
     "rulebook:write": "publish rulebooks",

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, post
 from msgspec import UNSET, Meta, UnsetType
 
-from service.api.access import Principal
+from service.api.access import Principal, require_scope
 from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.problems import ApiError
 from service.api.services import Services, ledger_of
@@ -19,6 +19,7 @@ from service.ledger.addresses import canonical_address
 from service.ledger.check import Answer, Asked
 
 DETAIL = "check:detail"
+DISCLOSE = "proof:disclose"
 BUNDLE = "application/vnd.consent-ledger.bundle+json"
 
 Zoned = Annotated[datetime, Meta(tz=True)]
@@ -130,6 +131,8 @@ async def prove(request: ApiRequest) -> Response[bytes]:
     principal: Principal = request.state.principal
     proofs = ledger_of(services, principal).proofs
     own, question = read_asked(await read_json(request))
+    if own.disclose:
+        require_scope(principal, DISCLOSE)
     if question:
         bundle = await proofs.bundle(_asked(own, question), disclose=own.disclose)
     else:

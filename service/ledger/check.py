@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from service.core.bundle import ShownQuestion
+from service.core.checkpoint import Checkpoint
 from service.core.errors import QuestionError
 from service.core.history import reach
 from service.core.law.context import Standings
@@ -12,6 +14,7 @@ from service.core.law.facts import Standing
 from service.core.law.question import Question, question_body
 from service.core.law.standing import EMPTY, decode_standing, predecessors
 from service.core.token import sign_token, token_header
+from service.core.verify_answer import token_claims
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.admission import Admission
 from service.ledger.catalogue import Catalogue, PublishedRulebook
@@ -120,16 +123,17 @@ class Checks:
         return head, {key: decode_standing(rows[key]) for key in keys if key in rows}
 
     def _signed(self, asked: Asked, key: bytes, answer: Answer, now_ms: int) -> Answer:
-        payload: dict[str, object] = {
-            "iss": self._keys.origin,
-            "iat": now_ms // 1000,
-            "subject": key.hex(),
-            "question": question_body(asked.question),
-            "decision": answer.body,
-            "rulebook": answer.rulebook.digest.hex(),
-            "size": answer.head.size,
-            "root": answer.head.root.hex(),
-        }
+        asked_at = answer.decision.evaluated_at_ms
+        payload = token_claims(
+            Checkpoint(self._keys.origin, answer.head.size, answer.head.root),
+            subject=key.hex(),
+            asked=ShownQuestion(
+                body=question_body(asked.question), at_ms=asked_at, known_at_ms=asked.known_at_ms
+            ),
+            decision=answer.body,
+            rulebook=answer.rulebook.digest,
+            issued_at=now_ms // 1000,
+        )
         token = sign_token(self._keys.signer.private, self._header, payload)
         return Answer(answer.decision, answer.body, answer.head, answer.rulebook, token)
 

@@ -136,7 +136,9 @@ class LedgerParts:
             configuration=Configuration(self.admission, catalogue, appender, now_ms),
             catalogue=catalogue,
             checks=Checks(self.store, self.keys, self.admission, catalogue, past=past, clock=now_ms),
-            proofs=Proofs(self.store, self.keys, self.admission, catalogue, now_ms),
+            proofs=Proofs(
+                self.store, self.keys, self.admission, catalogue, opener=Opener(self.sealer), clock=now_ms
+            ),
             published=PublishedLog(self.store),
         )
 

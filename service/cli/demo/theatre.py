@@ -120,7 +120,7 @@ def _wait_until_ready(service: "subprocess.Popen[bytes]", port: int, log: Path) 
 
 
 def _create_key(data: Path, environment: dict[str, str]) -> str:
-    scopes = ("record:write", "record:read", "check:read", "check:detail", "proof:read")
+    scopes = ("record:write", "record:read", "check:read", "check:detail", "proof:read", "proof:disclose")
     publishing = ("form:write", "sender:write")
     arguments = [part for scope in (*scopes, *publishing) for part in ("--scope", scope)]
     created = subprocess.run(  # noqa: S603 - this very program
