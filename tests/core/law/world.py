@@ -56,7 +56,7 @@ class World:
         return self
 
     def ask(self, day: str | int, address: dict[str, str] = JANE, **fields: Any) -> Decision:  # noqa: ANN401
-        """Ask for a complete commercial newsletter of acme about shoes to a Dutch consumer, but for `fields`."""
+        """Ask for a complete commercial mail of acme about shoes to a Dutch consumer, but for `fields`."""
         country = fields.pop("country", "NL")
         recipient = {"country": country, "kind": fields.pop("recipient", "consumer")}
         question = {
