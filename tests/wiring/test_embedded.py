@@ -318,7 +318,8 @@ def test_a_python_without_the_wheel_is_told_what_to_do(
 def test_a_foreign_directory_in_the_place_of_the_socket_is_not_used(place: Path) -> None:
     with EmbeddedPostgres.start(place, durable=False) as server:
         usual = Path(ask(server.dsn, "SHOW unix_socket_directories"))
-    usual.mkdir(mode=0o777)
+    usual.mkdir()
+    usual.chmod(0o755)
     try:
         with EmbeddedPostgres.start(place, durable=False) as server:
             assert Path(ask(server.dsn, "SHOW unix_socket_directories")) != usual
