@@ -55,11 +55,14 @@ class Table(Generic[K, V]):
             if row is not None:
                 yield key, row
 
-    def insert(self, key: K, row: V, version: int) -> None:
-        """Add a row. Raises `ConstraintError` when there is one."""
-        if self.get(key, version) is not None:
-            raise ConstraintError(f"a row with this key exists: {key!r}")
-        self.put(key, row, version)
+    def require_new(self, keys: Iterable[K]) -> None:
+        """Raise `ConstraintError` where a row would be there twice."""
+        seen: set[K] = set()
+        for key in keys:
+            versions = self._versions.get(key)
+            if key in seen or (versions is not None and versions[-1][1] is not None):
+                raise ConstraintError(f"a row with this key exists: {key!r}")
+            seen.add(key)
 
     def put(self, key: K, row: V | None, version: int) -> None:
         """Add, replace or (None) delete a row."""
@@ -112,29 +115,38 @@ class MemoryStore:
         await self._lock.acquire()
 
     def apply(self, batch: Batch) -> None:
-        """Make a batch the newest version, or raise and change nothing that a reader could see."""
-        version = self.version + 1
+        """Make a batch the newest version, or raise `ConstraintError` and change nothing."""
+        ids = {entry.dedup_key: entry.index for entry in batch.entries if entry.dedup_key is not None}
+        self.entries.require_new(entry.index for entry in batch.entries)
+        self.dedup_keys.require_new(ids)
+        self.tiles.require_new((level, index) for level, index, _ in batch.tiles)
+        self.records.require_new(record.index for record in batch.records)
+        self.secrets.require_new(batch.secrets)
+        self.checkpoints.require_new([batch.head.size])
+        self._put(batch, ids, self.version + 1)
+        self.version += 1
+
+    def _put(self, batch: Batch, ids: dict[bytes, int], version: int) -> None:
         for entry in batch.entries:
-            self.entries.insert(entry.index, entry, version)
-            if entry.dedup_key is not None:
-                self.dedup_keys.insert(entry.dedup_key, entry.index, version)
+            self.entries.put(entry.index, entry, version)
+        for dedup_key, index in ids.items():
+            self.dedup_keys.put(dedup_key, index, version)
         for level, index, digest in batch.tiles:
-            self.tiles.insert((level, index), digest, version)
+            self.tiles.put((level, index), digest, version)
         for record in batch.records:
-            self.records.insert(record.index, record, version)
+            self.records.put(record.index, record, version)
             self.indices_of.setdefault(record.subject_key, []).append(record.index)
         for key, secret in batch.secrets.items():
-            self.secrets.insert(key, secret, version)
+            self.secrets.put(key, secret, version)
         for key, subject in batch.subjects.items():
             self.subjects.put(key, subject, version)
         for prefix, stratum in batch.strata.items():
             self.strata.put(prefix, stratum, version)
         for document in batch.documents:
             if self.documents.get(document.digest, version) is None:
-                self.documents.insert(document.digest, document, version)
-        self.checkpoints.insert(batch.head.size, batch.head.checkpoint, version)
+                self.documents.put(document.digest, document, version)
+        self.checkpoints.put(batch.head.size, batch.head.checkpoint, version)
         self.heads.put("head", batch.head, version)
-        self.version = version
 
 
 class MemoryReader:
