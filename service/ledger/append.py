@@ -16,20 +16,25 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from service.core.checkpoint import Checkpoint, open_checkpoint
 from service.core.entries import recorded_at_ms
 from service.core.errors import (
     ConflictError,
     ForkError,
+    FormatError,
     LedgerError,
+    ProofError,
     RootMismatchError,
     UnavailableError,
 )
+from service.core.merkle import Frontier
 from service.core.prefix_map import (
     MissingStrataError,
     Stratum,
     UpdateResult,
     levels_for,
     plan_prefixes,
+    root_of,
     update,
 )
 from service.ledger.admission import Admitted
@@ -54,6 +59,8 @@ class _Remembered:
 
     head: Head | None = None
     strata: dict[str, Stratum] = field(default_factory=dict)
+    marked: int = 0
+    """Up to here the high-water mark is known to reach."""
 
 
 class Appender:
@@ -147,12 +154,12 @@ class Appender:
             outcomes: list[Receipt | LedgerError] = await self._commit([waiting.event for waiting in batch])
         except LedgerError as error:
             # The outcome of this batch is unknown or none: the cache may be ahead of the database.
-            self._remembered = _Remembered(head=self._remembered.head)
+            self._remembered.strata = {}
             if isinstance(error, ForkError):
                 self._stopped = error
             outcomes = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, no sender may wait for ever
-            self._remembered = _Remembered(head=self._remembered.head)
+            self._remembered.strata = {}
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)
@@ -167,6 +174,8 @@ class Appender:
         self._reached("answered")
 
     async def _commit(self, events: list[Admitted]) -> list[Receipt | LedgerError]:
+        if self._stopped is not None:
+            raise self._stopped
         self._reached("queued")
         async with self._store.transaction() as transaction:
             head = await transaction.lock_head()
@@ -180,19 +189,30 @@ class Appender:
         if new_head is not head:
             self._remembered.head = new_head
             self._remembered.strata.update(self._pending)
+        if new_head.size > self._remembered.marked:
+            # For a replay too: whoever wrote that event may have died before the mark knew of it.
             await self._mark.advance(new_head.size, new_head.checkpoint)
+            self._remembered.marked = new_head.size
         self._reached("marked")
         return outcomes
 
     def _check_extends(self, head: Head) -> None:
-        """Refuse to sign when the head fell behind what this process signed; drop a stale cache."""
+        """Refuse to sign on top of anything but what was signed; drop the cache when another process did."""
         own = self._remembered.head
-        if own is None or own.size == head.size:
-            if own is not None and own.root != head.root:
-                raise ForkError(f"the log at size {head.size} is not the one that was signed")
+        if head == own:
             return
-        if head.size < own.size:
+        if own is not None and head.size < own.size:
             raise ForkError(f"the log has {head.size} entries, and a checkpoint over {own.size} was signed")
+        if own is not None and head.size == own.size:
+            raise ForkError(f"the log at size {head.size} is not the one that was signed")
+        origin = self._keys.origin
+        try:
+            signed, _ = open_checkpoint(head.checkpoint, origin, [self._keys.signer.verifier])
+            roots = {signed.root, Frontier.from_bytes(head.frontier).root()}
+        except ProofError as error:
+            raise ForkError(f"the head of {head.size} entries was altered: {error}") from error
+        if signed != Checkpoint(origin, head.size, head.root) or roots != {head.root}:
+            raise ForkError(f"the head of {head.size} entries is not the one that was signed")
         self._remembered.strata.clear()
 
     async def _append_under_lock(
@@ -225,7 +245,7 @@ class Appender:
         epoch.load(await transaction.subjects(list(touched)))
         self._reached("read")
         places = [epoch.add(event) for event in events]
-        changes = await self._update_map(transaction, head.subject_count, epoch.map_updates())
+        changes = await self._update_map(transaction, head, epoch.map_updates())
         batch = epoch.close(
             changes.root, {prefix: stratum.to_bytes() for prefix, stratum in changes.changed.items()}
         )
@@ -240,17 +260,17 @@ class Appender:
         return receipts, new
 
     async def _update_map(
-        self, transaction: Transaction, subject_count: int, updates: dict[bytes, bytes]
+        self, transaction: Transaction, head: Head, updates: dict[bytes, bytes]
     ) -> UpdateResult:
         """What the batch changes in the map. The cache takes it over only once it is committed."""
         cache = self._remembered.strata
         if len(cache) > STRATA_CACHED_MAX:
             cache.clear()
         asked: set[str] = set()
-        wanted = set() if cache else plan_prefixes(updates, levels_for(subject_count))
+        wanted = set() if cache else plan_prefixes(updates, levels_for(head.subject_count))
         while True:
-            for prefix, slots in (await transaction.strata(wanted)).items() if wanted else ():
-                cache[prefix] = Stratum.from_bytes(slots, prefix=prefix)
+            if wanted:
+                cache |= await self._read_strata(transaction, head, wanted)
             asked |= wanted
             try:
                 return update(cache, updates)
@@ -260,6 +280,18 @@ class Appender:
                     raise ForkError("strata of the map are missing from the database") from error
             except RootMismatchError as error:
                 raise ForkError(f"the map was changed behind the service's back: {error}") from error
+
+    @staticmethod
+    async def _read_strata(transaction: Transaction, head: Head, prefixes: set[str]) -> dict[str, Stratum]:
+        """Those that exist. Each is compared with its parent when used; the top has only the head."""
+        rows = await transaction.strata(prefixes)
+        try:
+            strata = {prefix: Stratum.from_bytes(slots, prefix=prefix) for prefix, slots in rows.items()}
+        except FormatError as error:
+            raise ForkError(f"the map was changed behind the service's back: {error}") from error
+        if "" in strata and root_of(strata[""]) != head.map_root:
+            raise ForkError("the map was changed behind the service's back: its root is not the head's")
+        return strata
 
 
 async def _replay(transaction: Transaction, known: KnownEvent, event: Admitted) -> Receipt | LedgerError:
