@@ -39,6 +39,14 @@ _BASES: Final = (
     "exempt_sender",
     "opt_out",
 )
+_EXIT_KINDS: Final = {
+    "exit_double_opt_in": ("doi_confirmation",),
+    "exit_optout_confirmation": ("optout_confirmation",),
+    "exit_service": ("service",),
+    "exit_exempt": ("commercial", "ideal", "charitable"),
+}
+"""The kinds of message an exit can be for; what is not here is for any."""
+
 _COMMON: Final = "common"
 _AS_MARKETING: Final = frozenset({"service", "consent_request", "doi_confirmation", "optout_confirmation"})
 
@@ -130,7 +138,12 @@ class Law:
         value = self._settings.value
         return Plan(
             jurisdiction=self.jurisdiction,
-            exits=tuple(item for move in _EXITS for item in by_move.get(move, ())),
+            exits=tuple(
+                item
+                for move in _EXITS
+                if kind in _EXIT_KINDS.get(move, (kind,))
+                for item in by_move.get(move, ())
+            ),
             scope=tuple(by_move.get("out_of_scope", ())),
             consent=consent[0] if consent else None,
             bases=tuple(item for move in _BASES[1:] for item in by_move.get(move, ())),

@@ -87,7 +87,7 @@ class Context:
         self.recipient = recipient
         self.at_ms = at_ms
         self.day = at_ms // DAY_MS
-        self.flips: list[int] = []
+        self.flips: list[int] = [] if plan.next_change_ms is None else [plan.next_change_ms]
         self.floor = (-1, -1)
         self.standing = standings.address
         self.unmoved: tuple[Grant, ...] = ()

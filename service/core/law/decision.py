@@ -110,14 +110,18 @@ def _answer(rulebook: Rulebook, standings: Standings, question: Question, at_ms:
     flips = [flip for verdict in verdicts for flip in verdict.flips]
     denied = [verdict for verdict in verdicts if not verdict.allow]
     if not denied:
-        return verdicts[0]._replace(flips=flips)
+        return verdicts[0]._replace(flips=flips, certain=False)
     if len(denied) == len(verdicts):
-        return denied[0]._replace(flips=flips)
+        return denied[0]._replace(flips=flips, certain=False)
     missing = ("recipient.country",) if law is None else ()
     if recipient.kind is None:
         missing = (*missing, "recipient.kind")
     return denied[0]._replace(
-        code="FACT_MISSING", missing=(*missing, *denied[0].missing), flips=flips, needs_human=True
+        code="FACT_MISSING",
+        missing=(*missing, *denied[0].missing),
+        flips=flips,
+        needs_human=True,
+        certain=False,
     )
 
 
@@ -147,6 +151,8 @@ def _expiry(
     rulebook: Rulebook, standings: Standings, question: Question, at_ms: int, verdict: Verdict
 ) -> int | None:
     """Ask again at each instant at which something ends, and return the first that changes the answer."""
+    if verdict.certain and verdict.flips[0] > at_ms:
+        return verdict.flips[0]
     waiting = {flip for flip in verdict.flips if flip > at_ms}
     asked = 0
     while waiting and asked < _FLIPS_MAX:

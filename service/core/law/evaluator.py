@@ -51,6 +51,7 @@ class Verdict(NamedTuple):
     flips: list[int]
     jurisdiction: str
     needs_human: bool
+    certain: bool
 
 
 def evaluate(
@@ -64,8 +65,6 @@ def evaluate(
     plan = compiled.laws[place[0]].plan(at_ms // DAY_MS, question.channel, place[1], question.kind)
     context = Context(compiled, standings, question, plan, place[1], at_ms)
     flips = context.flips
-    if plan.next_change_ms is not None:
-        flips.append(plan.next_change_ms)
     exits = [EXITS[item.rule.does](context, item) for item in plan.exits]
     after_exits = len(flips)
     weighed = weigh(context, plan.consent) if plan.consent is not None and standings.address.events else []
@@ -78,26 +77,22 @@ def evaluate(
     allow = decided.status == YES
     label = "" if allow else mislabelled(context)
     # What comes after the outcome that decides cannot change the answer before that outcome itself changes.
-    if decided in exits and allow:
-        del flips[after_exits:]
-    elif decided in stops:
+    if decided in stops:
         del flips[after_stops:]
-    elif allow:
+    elif not allow:
+        if not _gates_matter(bases, gates, label):
+            del flips[after_bases:]
+    elif decided in exits:
+        del flips[after_exits:]
+    else:
         del flips[ends[bases.index(decided)] : after_bases]
-    elif not _gates_matter(bases, gates, label):
-        del flips[after_bases:]
     if label and code != "SUPPRESSED_AFTER_ERASURE":
         code = label
-    return Verdict(
-        allow,
-        code,
-        decided,
-        (exits, stops, bases, gates),
-        missing,
-        flips,
-        plan.jurisdiction,
-        not allow and code in plan.needs_human,
-    )
+    # One consent and one ending: what follows has another code, so nobody needs to ask again.
+    certain = code == "CONSENT" and len(flips) == 1 and len(weighed) == 1
+    human = not allow and code in plan.needs_human
+    outcomes = (exits, stops, bases, gates)
+    return Verdict(allow, code, decided, outcomes, missing, flips, plan.jurisdiction, human, certain)
 
 
 def _gates_matter(bases: list[Try], gates: tuple[Try, ...], label: str) -> bool:
@@ -141,8 +136,7 @@ def _resolve(
     for stop in stops:
         if stop.status == NO:
             return stop, stop.code, ()
-    held = _first(bases, YES)
-    unsure = _first(bases, UNKNOWN)
+    held, unsure = _ground(bases)
     if held is not None or unsure is not None:
         for gate in gates:
             if gate.status == NO:
@@ -154,6 +148,17 @@ def _resolve(
         return unsure, "FACT_MISSING", (*unsure.missing, *(name for gate in gates for name in gate.missing))
     worst = min((t for t in bases if t.code), key=_group, default=_NO_BASIS)
     return worst, worst.code, ()
+
+
+def _ground(bases: list[Try]) -> tuple[Try | None, Try | None]:
+    """Return the first basis that holds, and the first before it that a missing fact keeps open."""
+    unsure = None
+    for tried in bases:
+        if tried.status == YES:
+            return tried, unsure
+        if tried.status == UNKNOWN and unsure is None:
+            unsure = tried
+    return None, unsure
 
 
 def _first(tried: list[Try], status: int) -> Try | None:

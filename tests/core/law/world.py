@@ -55,7 +55,12 @@ class World:
         self.ledger.append(event, ms(day))
         return self
 
-    def ask(self, day: str | int, address: dict[str, str] = JANE, **fields: Any) -> Decision:  # noqa: ANN401
+    def ask(
+        self,
+        day: str | int,
+        address: dict[str, str] = JANE,
+        **fields: Any,  # noqa: ANN401 - a question's JSON
+    ) -> Decision:
         """Ask for a complete commercial mail of acme about shoes to a Dutch consumer, but for `fields`."""
         country = fields.pop("country", "NL")
         recipient = {"country": country, "kind": fields.pop("recipient", "consumer")}
