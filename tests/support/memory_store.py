@@ -7,6 +7,7 @@ commit can be made to fail, before or after it took effect, as a lost connection
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Generic, Literal, TypeVar
 
 from service.core.checkpoint import parse_checkpoint
@@ -109,6 +110,18 @@ class MemoryStore:
         async with self.snapshot() as snapshot:
             rows = await snapshot.subjects(keys)
             return await snapshot.head(), {key: row.standing for key, (row, _) in rows.items()}
+
+    def erase(self, key: bytes, tombstones: Sequence[SealedRow], standing: bytes) -> None:
+        """Destroy what is held of a subject's events, and its key; leave these rows and this standing."""
+        self.version += 1
+        for index in self.indices_of[key]:
+            self.records.put(index, None, self.version)
+        for row in tombstones:
+            self.records.put(row.index, row, self.version)
+        subject = self.subjects.get(key, self.version)
+        assert subject is not None
+        self.subjects.put(key, replace(subject, standing=standing), self.version)
+        self.secrets.put(key, None, self.version)
 
     async def lock(self) -> None:
         """Wait for every writer before."""

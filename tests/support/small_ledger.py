@@ -8,8 +8,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from service.core.entries import ErasureEntry, encode_erasure
 from service.core.events import parse_event
 from service.core.law.question import parse_question
+from service.core.law.standing import encode_standing, suppressed
 from service.core.notes import Signer
 from service.ledger.addresses import CanonicalAddress, canonical_address
 from service.ledger.admission import Admission
@@ -20,11 +22,11 @@ from service.ledger.configure import Configuration
 from service.ledger.genesis import begin
 from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys, Sealer
-from service.ledger.opening import Opener
+from service.ledger.opening import Opener, tombstone
 from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
 from service.ledger.prove import Proofs
-from service.ledger.sequence import Receipt
+from service.ledger.sequence import Epoch, Receipt
 from tests.support.memory_store import MemoryMark, MemoryStore
 
 ORIGIN = "ledger.test/main/1"
@@ -161,6 +163,27 @@ class SmallLedger:
             if not isinstance(outcome, Receipt):
                 raise outcome
         return [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
+
+    async def erase(self, address: str, *, tombstones: bool = True) -> int:
+        """Destroy all contents of an address's history, and return the index of the notice.
+
+        Without tombstones its rows are deleted, and the standing alone knows where the notice is.
+        """
+        self.now_ms += SECOND
+        key = self.admission.subject_of(self.address(address))
+        async with self.store.transaction() as transaction:
+            head = await transaction.lock_head()
+            assert head is not None
+            rows = await transaction.records_of(key)
+            epoch = Epoch(self.keys, self.sealer, head, self.now_ms, head.rulebook_hash)
+            notice, indices = epoch.index, tuple(row.index for row in rows)
+            epoch.append_entry(
+                encode_erasure(ErasureEntry(epoch.last_leaf_hash, epoch.recorded_at_ms, 1, indices))
+            )
+            await transaction.write(epoch.close(head.map_root, {}))
+        standing = encode_standing(suppressed(index=notice, at_ms=epoch.recorded_at_ms))
+        self.store.erase(key, [tombstone(row, notice) for row in rows] if tombstones else [], standing)
+        return notice
 
     def ask(self, address: str, **changes: Any) -> Asked:  # noqa: ANN401 - fields of a question or of `Asked`
         """Ask whether acme may send its newsletter to this address now."""
