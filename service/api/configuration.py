@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post, put
+from litestar.params import FromPath
 from msgspec import Meta
 
 from service.api.access import Principal
@@ -57,7 +58,7 @@ async def list_forms(request: ApiRequest) -> Response[bytes]:
 
 
 @get("/v1/forms/{form_id:str}", opt={"scope": "record:read"})
-async def read_form(request: ApiRequest, form_id: str) -> Response[bytes]:
+async def read_form(request: ApiRequest, form_id: FromPath[str]) -> Response[bytes]:
     """One form, by its hash."""
     row = await _own(request).catalogue.document(form_id, "form")
     return respond({"id": row.digest.hex(), "form": msgspec.Raw(row.body)})
@@ -87,7 +88,7 @@ async def read_rulebook(request: ApiRequest) -> Response[bytes]:
 
 
 @get("/v1/rulebook/{digest:str}", opt={"scope": "record:read"})
-async def read_old_rulebook(request: ApiRequest, digest: str) -> Response[bytes]:
+async def read_old_rulebook(request: ApiRequest, digest: FromPath[str]) -> Response[bytes]:
     """A rulebook that is or was in force, by its hash."""
     return await _rulebook(_own(request), digest)
 

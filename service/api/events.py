@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 from litestar import Response, post
-from litestar.response import Stream
 
 from service.api.access import Principal, require_scope
 from service.api.bodies import (
@@ -19,6 +18,7 @@ from service.api.bodies import (
     require_media_type,
     respond,
 )
+from service.api.duplex import Duplex
 from service.api.problems import ApiError, problem_of
 from service.api.services import Services, ledger_of
 from service.api.times import rfc3339
@@ -81,19 +81,14 @@ async def record_event(request: ApiRequest) -> Response[bytes]:
 
 
 @post("/v1/events/batch", status_code=207, opt={"scope": None})
-async def record_events(request: ApiRequest) -> Response[bytes] | Stream:
+async def record_events(request: ApiRequest) -> Response[bytes]:
     """Record many: a JSON list of up to 1,000, or lines without end, each answered on its own, in order."""
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
     intake = ledger_of(services, principal).intake
     require_media_type(request, JSON, NDJSON)
     if media_type(request) == NDJSON:
-        return Stream(
-            _stream(request, intake, principal),
-            status_code=200,
-            media_type=NDJSON,
-            headers={"cache-control": "no-store"},
-        )
+        return Duplex(_stream(request, intake, principal), media_type=NDJSON)
     body = await read_json(request)
     if not isinstance(body, dict) or body.keys() != {"events"} or not isinstance(body["events"], list):
         raise InputError("the body is an object with a list named events", pointer="/events", code="type")
@@ -119,9 +114,21 @@ def _read_line(line: bytes, principal: Principal) -> SubmittedEvent | Exception:
 
 
 async def _record(intake: Intake, events: list[SubmittedEvent | Exception]) -> list[dict[str, Any]]:
+    return await (await _submit(intake, events))
+
+
+async def _submit(
+    intake: Intake, events: list[SubmittedEvent | Exception]
+) -> asyncio.Task[list[dict[str, Any]]]:
+    """Give the readable ones their place in the queue; the task waits for the answers."""
     readable = [event for event in events if not isinstance(event, Exception)]
-    results = iter(await intake.record_all(readable))
-    return [_outcome(event if isinstance(event, Exception) else next(results)) for event in events]
+    answers = await intake.submit_all(readable)
+
+    async def answered() -> list[dict[str, Any]]:
+        results = iter(await answers)
+        return [_outcome(event if isinstance(event, Exception) else next(results)) for event in events]
+
+    return asyncio.create_task(answered())
 
 
 def _outcome(result: Receipt | LedgerError | Exception) -> dict[str, Any]:
@@ -138,11 +145,9 @@ async def _stream(request: ApiRequest, intake: Intake, principal: Principal) -> 
     try:
         async for group in _groups(request):
             events = [_read_line(line, principal) for line in group]
-            under_way.append(asyncio.create_task(_record(intake, events)))
+            under_way.append(await _submit(intake, events))
             if len(under_way) >= _GROUPS_MAX:
                 yield _written(await under_way.pop(0), counts)
-            # Let the tasks run: reading a fast sender must not starve them.
-            await asyncio.sleep(0)
         while under_way:
             yield _written(await under_way.pop(0), counts)
     except ApiError as refusal:

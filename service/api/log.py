@@ -1,6 +1,7 @@
 """`/log/<ledger>/…`: the public log in C2SP tlog-tiles, and the keys that sign."""
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from service.api.access import PUBLIC
 from service.api.bodies import ApiRequest, respond
@@ -16,7 +17,7 @@ _BRIEFLY = "no-cache"
 
 
 @get("/log/{ledger:str}/checkpoint", opt={"scope": PUBLIC})
-async def read_checkpoint(request: ApiRequest, ledger: str) -> Response[bytes]:
+async def read_checkpoint(request: ApiRequest, ledger: FromPath[str]) -> Response[bytes]:
     """The newest signed checkpoint."""
     services: Services = request.app.state.services
     note = await ledger_named(services, ledger).published.checkpoint()
@@ -24,7 +25,7 @@ async def read_checkpoint(request: ApiRequest, ledger: str) -> Response[bytes]:
 
 
 @get("/log/{ledger:str}/tile/{path:path}", opt={"scope": PUBLIC})
-async def read_tile(request: ApiRequest, ledger: str, path: str) -> Response[bytes]:
+async def read_tile(request: ApiRequest, ledger: FromPath[str], path: FromPath[str]) -> Response[bytes]:
     """A hash tile `<level>/<index>[.p/<width>]` or an entry bundle `entries/<index>[.p/<width>]`."""
     services: Services = request.app.state.services
     published = ledger_named(services, ledger).published

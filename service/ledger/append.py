@@ -13,7 +13,7 @@ A crash, step by step, by the failpoints' names:
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 
 from service.core.checkpoint import Checkpoint, open_checkpoint
@@ -101,16 +101,12 @@ class Appender:
         """
         return await self._enqueue(event)
 
-    async def append_all(self, events: Sequence[Admitted]) -> list[Receipt | LedgerError]:
-        """Append many, each on its own: one that is refused takes no other with it."""
-        answers = [self._enqueue(event) for event in events]
-        results: list[Receipt | LedgerError] = []
-        for outcome in await asyncio.gather(*answers, return_exceptions=True):
-            if isinstance(outcome, Receipt | LedgerError):
-                results.append(outcome)
-            else:
-                raise outcome
-        return results
+    def append_all(self, events: Sequence[Admitted]) -> Awaitable[list[Receipt | LedgerError]]:
+        """Append many, each on its own: one that is refused takes no other with it.
+
+        They have their place in the queue when this returns; what it returns waits for their answers.
+        """
+        return _outcomes([self._enqueue(event) for event in events])
 
     def _enqueue(self, event: Admitted) -> asyncio.Future[Receipt]:
         answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
@@ -292,6 +288,15 @@ class Appender:
         if "" in strata and root_of(strata[""]) != head.map_root:
             raise ForkError("the map was changed behind the service's back: its root is not the head's")
         return strata
+
+
+async def _outcomes(answers: list[asyncio.Future[Receipt]]) -> list[Receipt | LedgerError]:
+    results: list[Receipt | LedgerError] = []
+    for outcome in await asyncio.gather(*answers, return_exceptions=True):
+        if not isinstance(outcome, Receipt | LedgerError):
+            raise outcome
+        results.append(outcome)
+    return results
 
 
 async def _replay(transaction: Transaction, known: KnownEvent, event: Admitted) -> Receipt | LedgerError:

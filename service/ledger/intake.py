@@ -1,6 +1,6 @@
 """Taking events in: what may be refused is refused here, before anything waits for the log."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import cast
 
 from service.core.errors import EventError, InputError, LedgerError, NotFoundError
@@ -32,10 +32,18 @@ class Intake:
 
     async def record_all(self, events: Sequence[SubmittedEvent | InputError]) -> list[Receipt | LedgerError]:
         """Record many, each on its own; what could not even be read is passed through in its place."""
+        return await (await self.submit_all(events))
+
+    async def submit_all(
+        self, events: Sequence[SubmittedEvent | InputError]
+    ) -> Awaitable[list[Receipt | LedgerError]]:
+        """Give many their place in the queue, in this order, and return what waits for their answers.
+
+        A sender of a stream can so have many under way without losing their order.
+        """
         admitted = [await self._admit_or_refuse(event) for event in events]
-        accepted = [event for event in admitted if isinstance(event, Admitted)]
-        outcomes = iter(await self._appender.append_all(accepted))
-        return [next(outcomes) if isinstance(event, Admitted) else event for event in admitted]
+        answers = self._appender.append_all([event for event in admitted if isinstance(event, Admitted)])
+        return _in_place(admitted, answers)
 
     async def _admit_or_refuse(self, event: SubmittedEvent | InputError) -> Admitted | InputError:
         if isinstance(event, InputError):
@@ -60,6 +68,13 @@ class Intake:
             raise EventError("no such form was published", pointer="/form", code="unknown_form") from error
         _require_box(event, forms.get(form_id or ""))
         return self._admission.admit(event, self._clock(), forms=forms)
+
+
+async def _in_place(
+    admitted: list[Admitted | InputError], answers: Awaitable[list[Receipt | LedgerError]]
+) -> list[Receipt | LedgerError]:
+    outcomes = iter(await answers)
+    return [next(outcomes) if isinstance(event, Admitted) else event for event in admitted]
 
 
 # A renaming or a sale of a business happens outside: whoever keeps the records reports it.
