@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.core.errors import FormatError, SignatureError
-from service.core.notes import Attested, Signer, Verifier, open_note, sign_note
+from service.core.merkle import SIZE_MAX
+from service.core.notes import ED25519, Attested, Signer, Verifier, open_note, sign_note
 
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _ORIGIN: Final = re.compile(r"[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9][a-z0-9._-]*)+")
@@ -57,7 +58,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if len(lines) != _LINES + 1 or lines[_LINES]:
         raise FormatError("a checkpoint has three lines")
     origin, size, root_text = lines[:_LINES]
-    if not origin or not _SIZE.fullmatch(size):
+    if not origin or not _SIZE.fullmatch(size) or int(size) > SIZE_MAX:
         raise FormatError("a checkpoint has an origin and a size in plain decimal")
     try:
         root = base64.b64decode(root_text, validate=True)
@@ -79,6 +80,6 @@ def open_checkpoint(
     checkpoint = parse_checkpoint(note.text)
     if checkpoint.origin != origin:
         raise SignatureError("this checkpoint is of another log")
-    if not any(each.verifier.name == origin for each in attested):
+    if not any(each.verifier.name == origin and each.verifier.kind == ED25519 for each in attested):
         raise SignatureError("the log itself has not signed this checkpoint")
     return checkpoint, attested

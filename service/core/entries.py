@@ -84,11 +84,13 @@ class SuccessionEntry(Entry, frozen=True):
 
 def encode_event(prev_leaf_hash: bytes, recorded_at_ms: int, committed: bytes) -> bytes:
     """The bytes of an event entry."""
+    _require_hashes(prev_leaf_hash, committed)
     return _HEADER.pack(EVENT, prev_leaf_hash, recorded_at_ms) + committed
 
 
 def encode_epoch(entry: EpochEntry) -> bytes:
     """The bytes of an epoch entry."""
+    _require_hashes(entry.prev_leaf_hash, entry.map_root, entry.rulebook_hash, entry.anchor_hash)
     return _HEADER.pack(EPOCH, entry.prev_leaf_hash, entry.recorded_at_ms) + _EPOCH_BODY.pack(
         entry.epoch_no,
         entry.previous_epoch_index,
@@ -100,7 +102,8 @@ def encode_epoch(entry: EpochEntry) -> bytes:
 
 
 def encode_genesis(entry: GenesisEntry) -> bytes:
-    """The bytes of a genesis entry."""
+    """The bytes of a genesis entry: suite[1], canonicaliser[1], two hashes, origin and vkey with lengths."""
+    _require_hashes(entry.prev_leaf_hash, entry.rulebook_hash, entry.secret_commitment)
     return b"".join(
         (
             _HEADER.pack(GENESIS, entry.prev_leaf_hash, entry.recorded_at_ms),
@@ -114,8 +117,13 @@ def encode_genesis(entry: GenesisEntry) -> bytes:
 
 
 def encode_erasure(entry: ErasureEntry) -> bytes:
-    """The bytes of an erasure notice: reason, count, then the indices in ascending order."""
-    return (
+    """The bytes of an erasure notice: reason[1], count[4], then the indices in ascending order.
+
+    Raises `FormatError` for indices that are unordered, repeated, none, or too many for one entry.
+    """
+    _require_hashes(entry.prev_leaf_hash)
+    _require_ascending(entry.indices)
+    return _require_short(
         _HEADER.pack(ERASURE, entry.prev_leaf_hash, entry.recorded_at_ms)
         + struct.pack(">BI", entry.reason, len(entry.indices))
         + b"".join(index.to_bytes(8) for index in entry.indices)
@@ -123,8 +131,11 @@ def encode_erasure(entry: ErasureEntry) -> bytes:
 
 
 def encode_succession(entry: SuccessionEntry) -> bytes:
-    """The bytes of a succession entry."""
-    return (
+    """The bytes of a succession entry. Raises `FormatError` for a payload too long for one entry."""
+    _require_hashes(entry.prev_leaf_hash)
+    if len(entry.payload) > ENTRY_BYTES_MAX:
+        raise FormatError("a payload is longer than an entry")
+    return _require_short(
         _HEADER.pack(SUCCESSION, entry.prev_leaf_hash, entry.recorded_at_ms)
         + _prefixed(entry.kind.encode("ascii"))
         + _prefixed(entry.payload)
@@ -160,6 +171,24 @@ def decode_entry(raw: bytes) -> Entry:
         raise FormatError("an entry is cut off or garbled") from error
 
 
+def _require_hashes(*values: bytes) -> None:
+    # `struct` would pad or cut a hash of another length without a word.
+    for value in values:
+        if len(value) != HASH_SIZE:
+            raise FormatError(f"a hash has {HASH_SIZE} bytes")
+
+
+def _require_ascending(indices: tuple[int, ...]) -> None:
+    if not indices or list(indices) != sorted(set(indices)):
+        raise FormatError("an erasure notice lists its indices once, in order")
+
+
+def _require_short(raw: bytes) -> bytes:
+    if len(raw) > ENTRY_BYTES_MAX:
+        raise FormatError(f"an entry has at most {ENTRY_BYTES_MAX} bytes")
+    return raw
+
+
 def _prefixed(value: bytes) -> bytes:
     return _LENGTH.pack(len(value)) + value
 
@@ -172,6 +201,14 @@ def _take(raw: bytes, offset: int) -> tuple[bytes, int]:
     return raw[offset + _LENGTH.size : end], end
 
 
+def _text(raw: bytes) -> str:
+    """Printable ASCII without spaces: names and keys, never prose."""
+    text = raw.decode("ascii")
+    if not text or any(not "!" <= character <= "~" for character in text):
+        raise FormatError("a name in an entry is not printable ASCII")
+    return text
+
+
 def _decode_genesis(prev: bytes, time: int, raw: bytes) -> GenesisEntry:
     suite, canonicaliser, rulebook_hash, secret = struct.unpack_from(">BB32s32s", raw)
     origin, offset = _take(raw, struct.calcsize(">BB32s32s"))
@@ -180,16 +217,13 @@ def _decode_genesis(prev: bytes, time: int, raw: bytes) -> GenesisEntry:
         raise FormatError("bytes after the genesis entry")
     if suite != HASH_SUITE:
         raise FormatError("an unknown suite of hashes")
-    return GenesisEntry(
-        prev, time, origin.decode("ascii"), suite, canonicaliser, rulebook_hash, secret, vkey.decode("ascii")
-    )
+    return GenesisEntry(prev, time, _text(origin), suite, canonicaliser, rulebook_hash, secret, _text(vkey))
 
 
 def _decode_erasure(prev: bytes, time: int, raw: bytes) -> ErasureEntry:
     reason, count = struct.unpack_from(">BI", raw)
     indices = struct.unpack(f">{count}Q", raw[struct.calcsize(">BI") :])
-    if list(indices) != sorted(set(indices)):
-        raise FormatError("an erasure notice lists its indices once, in order")
+    _require_ascending(indices)
     return ErasureEntry(prev, time, reason, indices)
 
 
@@ -198,4 +232,4 @@ def _decode_succession(prev: bytes, time: int, raw: bytes) -> SuccessionEntry:
     payload, offset = _take(raw, offset)
     if offset != len(raw):
         raise FormatError("bytes after the succession entry")
-    return SuccessionEntry(prev, time, kind.decode("ascii"), payload)
+    return SuccessionEntry(prev, time, _text(kind), payload)

@@ -35,9 +35,11 @@ _ID_SIZE: Final = 4
 _SIGNATURE_SIZE: Final = 64
 # A name is not empty and holds no space, plus sign or control character.
 _NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
-_VKEY: Final = re.compile(r"(?P<name>[^\s+]{1,255})\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/=]+)")
+_VKEY: Final = re.compile(
+    r"(?P<name>[^\s+\x00-\x1f\x7f]{1,255})\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/=]+)"
+)
 _SKEY: Final = re.compile(
-    r"PRIVATE\+KEY\+(?P<name>[^\s+]{1,255})\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/=]+)"
+    r"PRIVATE\+KEY\+(?P<name>[^\s+\x00-\x1f\x7f]{1,255})\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/=]+)"
 )
 
 
@@ -206,7 +208,7 @@ def open_note(raw: bytes, verifiers: Sequence[Verifier]) -> tuple[Note, tuple[At
 
 
 def _check_text(text: str) -> None:
-    if not text.endswith("\n") or any((char < " " and char != "\n") or char == "\x7f" for char in text):
+    if not text.endswith("\n") or any(char < " " and char != "\n" for char in text):
         raise FormatError("the text of a note ends in a newline and holds no control characters")
 
 

@@ -90,10 +90,19 @@ def _hash(value: object) -> bytes:
     return bytes.fromhex(value)
 
 
-def _keyed(secret: bytes, message: bytes) -> bytes:
+def _require_opening(opening: bytes) -> None:
+    if len(opening) != HASH_SIZE:
+        raise FormatError(f"an opening has {HASH_SIZE} bytes")
+
+
+def _require_secret(secret: bytes) -> None:
     # HMAC pads short keys with zeros, so that a key and the key with a zero byte appended would be the same.
     if len(secret) != KEY_SIZE:
         raise FormatError(f"the subject key secret has exactly {KEY_SIZE} bytes")
+
+
+def _keyed(secret: bytes, message: bytes) -> bytes:
+    _require_secret(secret)
     return hmac.digest(secret, message, "sha256")
 
 
@@ -125,13 +134,13 @@ def body_tag(secret: bytes, content: bytes) -> bytes:
 
 def commitment(opening: bytes, record: bytes) -> bytes:
     """What the log holds of an event; reveals nothing without the 32 random bytes of `opening`."""
-    if len(opening) != HASH_SIZE:
-        raise FormatError(f"an opening has {HASH_SIZE} bytes")
+    _require_opening(opening)
     return hashlib.sha256(_COMMIT_TAG + opening + record).digest()
 
 
 def evidence_commitment(opening: bytes, evidence: bytes) -> bytes:
     """What the record holds of the evidence, which can be destroyed on its own."""
+    _require_opening(opening)
     return hashlib.sha256(_EVIDENCE_TAG + opening + evidence).digest()
 
 
@@ -147,4 +156,5 @@ def head_value(event_count: int, last_index: int, chain_head: bytes) -> bytes:
 
 def secret_commitment(secret: bytes) -> bytes:
     """What the genesis entry says of K_sub, so that a disclosed K_sub can be checked."""
+    _require_secret(secret)
     return hashlib.sha256(_SECRET_TAG + secret).digest()

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from service.core.entries import ENTRY_BYTES_MAX
 from service.core.errors import FormatError
 from service.core.merkle import TILE_WIDTH
 
 LEVEL_MAX: Final = 63
 _ENTRIES: Final = -1
-_ENTRY_BYTES_MAX: Final = 65_535
 _PATH: Final = re.compile(
     r"tile/(?P<level>entries|0|[1-9][0-9]?)/(?P<index>(?:x[0-9]{3}/)*[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
 )
@@ -71,17 +71,18 @@ def parse_tile_path(path: str) -> Tile:
 
 def encode_entries(entries: Sequence[bytes]) -> bytes:
     """An entry bundle. Raises `FormatError` for an entry that a bundle cannot hold."""
-    if any(len(entry) > _ENTRY_BYTES_MAX for entry in entries):
-        raise FormatError("an entry is longer than a bundle can hold")
+    if len(entries) > TILE_WIDTH or any(len(entry) > ENTRY_BYTES_MAX for entry in entries):
+        raise FormatError(f"a bundle holds at most {TILE_WIDTH} entries of {ENTRY_BYTES_MAX} bytes")
     return b"".join(_LENGTH.pack(len(entry)) + entry for entry in entries)
 
 
 def decode_entries(raw: bytes) -> list[bytes]:
-    """The entries of a bundle. Raises `FormatError` when it is cut off."""
-    entries, offset = [], 0
+    """The entries of a bundle. Raises `FormatError` when it is cut off or holds more than 256."""
+    entries: list[bytes] = []
+    offset = 0
     while offset < len(raw):
-        if offset + _LENGTH.size > len(raw):
-            raise FormatError("an entry bundle is cut off")
+        if offset + _LENGTH.size > len(raw) or len(entries) == TILE_WIDTH:
+            raise FormatError("an entry bundle is cut off or too long")
         (size,) = _LENGTH.unpack_from(raw, offset)
         start = offset + _LENGTH.size
         if start + size > len(raw):

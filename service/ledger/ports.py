@@ -177,6 +177,12 @@ class Snapshot(Protocol):
     async def documents_of(self, kind: str) -> list[DocumentRow]:
         """All documents of one kind, oldest first."""
 
+    async def subjects_after(self, key: bytes, limit: int) -> list[tuple[bytes, SubjectRow]]:
+        """Subjects whose key is greater than `key`, smallest first: for those who read them all."""
+
+    async def strata_after(self, prefix: str | None, limit: int) -> list[tuple[str, bytes]]:
+        """Strata whose prefix is greater than `prefix` (None: from the first), smallest first."""
+
     async def checkpoint(self, size: int) -> bytes | None:
         """The note that was signed for exactly this size."""
 

@@ -50,8 +50,8 @@ async def open_pool(dsn: str, *, size: int, role: str | None = WRITER_ROLE) -> a
         "application_name": "consent-ledger",
         "synchronous_commit": "on",
         "jit": "off",
-        # Every statement here goes by an index. Statistics of a young or fast-growing table say otherwise, and a
-        # plan that was prepared on them would be kept while the table grows a thousandfold.
+        # Every statement here goes by an index. Statistics of a young or fast-growing table say otherwise,
+        # and a plan that was prepared on them would be kept while the table grows a thousandfold.
         "enable_seqscan": "off",
         "enable_hashjoin": "off",
         "enable_mergejoin": "off",
@@ -178,6 +178,15 @@ class PostgresReader:
     async def documents_of(self, kind: str) -> list[DocumentRow]:
         """All documents of one kind, oldest first."""
         return [DocumentRow(*row) for row in await self._fetch("documents_of", kind)]
+
+    async def subjects_after(self, key: bytes, limit: int) -> list[tuple[bytes, SubjectRow]]:
+        """Subjects whose key is greater than `key`, smallest first."""
+        rows = await self._fetch("subjects_after", key, limit)
+        return [(row[0], SubjectRow(*row[1:])) for row in rows]
+
+    async def strata_after(self, prefix: str | None, limit: int) -> list[tuple[str, bytes]]:
+        """Strata whose prefix is greater than `prefix` (None: from the first), smallest first."""
+        return [(row[0], row[1]) for row in await self._fetch("strata_after", prefix, limit)]
 
     async def checkpoint(self, size: int) -> bytes | None:
         """The note that was signed for exactly this size."""

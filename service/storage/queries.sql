@@ -39,6 +39,15 @@ FROM subject_secret WHERE ledger_id = $1 AND subject_key = ANY($2::bytea[])
 -- strata --
 SELECT prefix, slots FROM map_stratum WHERE ledger_id = $1 AND prefix = ANY($2::text[])
 
+-- subjects_after --
+SELECT subject_key, event_count, last_index, chain, standing
+FROM subject WHERE ledger_id = $1 AND subject_key > $2 ORDER BY subject_key LIMIT $3
+
+-- strata_after --
+SELECT prefix, slots FROM map_stratum
+WHERE ledger_id = $1 AND prefix >= coalesce($2::text, '') AND prefix IS DISTINCT FROM $2::text
+ORDER BY prefix LIMIT $3
+
 -- put_subjects --
 INSERT INTO subject (ledger_id, subject_key, event_count, last_index, chain, standing)
 SELECT $1, * FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])

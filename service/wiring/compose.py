@@ -155,6 +155,19 @@ def ledger_parts(settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: L
     )
 
 
+@asynccontextmanager
+async def open_parts(settings: Settings, dsn: str) -> AsyncIterator[LedgerParts]:
+    """The parts of the ledger that the settings name, unchecked: for those who check it themselves.
+
+    Raises `NotFoundError`, `KeysError`, `DatabaseError` and `UnavailableError`.
+    """
+    async with _pool(dsn, 1) as pool:
+        row = await AccessStore(pool).ledger(settings.ledger)
+        yield ledger_parts(
+            settings, pool, row, load_keys(keys_directory(settings.data_dir, row.name), row.origin)
+        )
+
+
 async def _open_ledger(
     settings: Settings, pool: asyncpg.Pool, access: AccessStore, row: LedgerRow
 ) -> LedgerParts:

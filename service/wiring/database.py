@@ -10,13 +10,14 @@ import structlog
 
 from service.core.errors import LedgerError
 from service.settings import Settings
-from service.storage.migrate import revision, upgrade
+from service.storage.revision import expected_revision, found_revision
 from service.wiring.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from service.wiring.postmaster import Postmaster
 
 RELEASE_MIN = 15
 
 _WATCH_SECONDS = 1.0
+_CONNECT_SECONDS = 10
 _log = structlog.get_logger(__name__)
 
 
@@ -79,31 +80,32 @@ async def _watch(directory: Path) -> None:
             server.stop()
 
 
-def make_fit(dsn: str, *, may_upgrade: bool) -> None:
-    """Return when the database has this version's schema.
+def make_fit(dsn: str, *, may_upgrade: bool) -> tuple[str | None, str]:
+    """Return when the database has this version's schema: the revisions before and now.
 
     An empty database gets it; one with an older schema only if `may_upgrade`. Raises `DatabaseError` and
     `UnavailableError`. Blocks.
     """
-    check_server(dsn)
-    found, expected = revision(dsn)
-    if found == expected:
-        return
-    if found is not None and not may_upgrade:
+    found, expected = asyncio.run(_inspect(dsn)), expected_revision()
+    if found is not None and found > expected:
+        raise DatabaseError(
+            f"the database has schema {found}, newer than this program's {expected}: update it"
+        )
+    if found is not None and found < expected and not may_upgrade:
         raise DatabaseError(
             f"the database has schema {found}, this program needs {expected}: run `consent-ledger migrate`"
         )
-    upgrade(dsn)
+    if found != expected:
+        from service.storage.migrate import upgrade  # noqa: PLC0415 - Alembic takes a second, and rarely runs
+
+        upgrade(dsn)
+    return found, expected
 
 
-def check_server(dsn: str) -> None:
-    """Raise `DatabaseError` unless a server answers that can hold a ledger. Blocks."""
-    asyncio.run(_check_server(dsn))
-
-
-async def _check_server(dsn: str) -> None:
+async def _inspect(dsn: str) -> str | None:
+    """The schema's revision. Raises `DatabaseError` unless a server answers that can hold a ledger."""
     try:
-        connection = await asyncpg.connect(dsn, timeout=10)
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
     except (OSError, ValueError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseError(explain(error)) from error
     try:
@@ -115,6 +117,7 @@ async def _check_server(dsn: str) -> None:
         encoding = await connection.fetchval("SHOW server_encoding")
         if encoding != "UTF8":
             raise DatabaseError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8'")
+        return await found_revision(connection)
     finally:
         await connection.close()
 

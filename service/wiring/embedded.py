@@ -60,6 +60,11 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 _START_SECONDS = 600  # a recovery can take long
 _END_SECONDS = 30  # processes of a server that was killed end within moments
 _LOG_BYTES = 10_000_000
+_OTHER_PROCESSES = re.compile("lock file .* already exists|is still in use")
+
+
+class _OtherProcessesError(EmbeddedPostgresError):
+    """Processes of a server that was killed still end, or one that a killed process started still begins."""
 
 
 class EmbeddedPostgres:
@@ -83,11 +88,11 @@ class EmbeddedPostgres:
         with _in_one_line(directory):
             programs = locate(directory)
             _claim(directory, programs)
-            with _turn(directory, programs):
+            with _turn(directory, programs) as turn:
                 users = _open_lock(directory / "users.lock", programs)
                 try:
                     fcntl.flock(users, fcntl.LOCK_SH)
-                    postmaster = _ensure_running(directory, programs, durable=durable)
+                    postmaster = _ensure_running(directory, programs, turn, durable=durable)
                 except BaseException:
                     _leave(directory, users)
                     raise
@@ -164,12 +169,12 @@ def _open_lock(path: Path, programs: Programs | None = None) -> int:
 
 
 @contextmanager
-def _turn(directory: Path, programs: Programs | None = None) -> Iterator[None]:
-    """Wait for the turn to start or stop the server of `directory`, and hold it."""
+def _turn(directory: Path, programs: Programs | None = None) -> Iterator[int]:
+    """Wait for the turn to start or stop the server of `directory`, and hold it: yields the lock."""
     turn = _open_lock(directory / "turn.lock", programs)
     try:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        yield
+        yield turn
     finally:
         os.close(turn)
 
@@ -184,16 +189,27 @@ def _leave(directory: Path, users: int) -> None:
         os.close(users)
 
 
-def _ensure_running(directory: Path, programs: Programs, *, durable: bool) -> Postmaster:
+def _ensure_running(directory: Path, programs: Programs, turn: int, *, durable: bool) -> Postmaster:
     data = directory / "data"
     if not data.exists():
-        _create(directory, programs, durable=durable)
+        _create(directory, programs, turn, durable=durable)
     _check_release(data)
-    return _running(data) or _launch(directory, programs, durable=durable)
+    limit = time.monotonic() + _END_SECONDS
+    while not (server := _running(data)):
+        try:
+            return _launch(directory, programs, durable=durable)
+        except _OtherProcessesError:
+            if time.monotonic() > limit:
+                raise
+        time.sleep(0.1)
+    return server
 
 
-def _create(directory: Path, programs: Programs, *, durable: bool) -> None:
-    """Make the cluster beside its place and move it there whole: a crash leaves all of it or nothing."""
+def _create(directory: Path, programs: Programs, turn: int, *, durable: bool) -> None:
+    """Make the cluster beside its place and move it there whole: a crash leaves all of it or nothing.
+
+    The programs hold the turn too: were this process killed, they would go on writing for a while.
+    """
     draft = directory / "new"
     if draft.exists():
         shutil.rmtree(draft)
@@ -205,6 +221,7 @@ def _create(directory: Path, programs: Programs, *, durable: bool) -> None:
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums", "--no-instructions"),
         *([] if durable else ["--no-sync"]),
         cwd=draft,
+        lock=turn,
     )
     if made.returncode == 0:
         made = programs.run(
@@ -212,6 +229,7 @@ def _create(directory: Path, programs: Programs, *, durable: bool) -> None:
             *([] if durable else ["-c", "fsync=off"]),
             "postgres",
             cwd=draft,
+            lock=turn,
             text=f"CREATE DATABASE {DATABASE}\n",
         )
     if made.returncode != 0:
@@ -263,25 +281,20 @@ def _launch(directory: Path, programs: Programs, *, durable: bool) -> Postmaster
     sockets = socket_directory(data, programs)
     settings["unix_socket_directories"] = str(sockets)
     options = shlex.join(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
-    limit = time.monotonic() + _END_SECONDS
-    while True:
-        before = log.stat().st_size if log.exists() else 0
-        ended = programs.run(
-            *("pg_ctl", "start", "--wait", "--timeout", str(_START_SECONDS), "--log", "../postgres.log"),
-            *("--pgdata", _as_seen_by(programs, data), "--options", options),
-            cwd=data,
-        )
-        started = Postmaster.of(data)
-        if ended.returncode == 0 and started:
-            return started
-        said = log.read_bytes()[before:].decode("utf-8", "replace") if log.exists() else ""
-        if "still in use" not in said or time.monotonic() > limit:
-            with suppress(OSError):
-                sockets.rmdir()
-            raise EmbeddedPostgresError(
-                f"PostgreSQL does not start: {_complaint(said or ended.stderr)} (see {log})"
-            )
-        time.sleep(0.1)
+    before = log.stat().st_size if log.exists() else 0
+    ended = programs.run(
+        *("pg_ctl", "start", "--wait", "--timeout", str(_START_SECONDS), "--log", "../postgres.log"),
+        *("--pgdata", _as_seen_by(programs, data), "--options", options),
+        cwd=data,
+    )
+    started = Postmaster.of(data)
+    if ended.returncode == 0 and started:
+        return started
+    with suppress(OSError):
+        sockets.rmdir()
+    said = log.read_bytes()[before:].decode("utf-8", "replace") if log.exists() else ""
+    refusal = _OtherProcessesError if _OTHER_PROCESSES.search(said) else EmbeddedPostgresError
+    raise refusal(f"PostgreSQL does not start: {_complaint(said or ended.stderr)} (see {log})")
 
 
 def _as_seen_by(programs: Programs, data: Path) -> str:

@@ -50,10 +50,13 @@ class Programs:
     folder: Path
     account: pwd.struct_passwd | None
 
-    def run(self, *command: str, cwd: Path, text: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, cwd: Path, text: str = "", lock: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run one program in `cwd` with `text` as its input and wait for it.
 
-        It gets a session of its own, so that a Ctrl-C meant for the service does not reach the server, and no
+        It holds the `lock` as well, and so does all it starts, should this process die meanwhile. It gets a
+        session of its own, so that a Ctrl-C meant for the service does not reach the server, and no
         environment: `PGPORT` and its like would change what the server does. Raises `OSError`.
         """
         account = self.account
@@ -66,6 +69,7 @@ class Programs:
             errors="replace",
             check=False,
             start_new_session=True,
+            pass_fds=() if lock is None else (lock,),
             env={"PATH": os.defpath, "LC_ALL": "C"},
             user=account.pw_uid if account else None,
             group=account.pw_gid if account else None,

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from operator import itemgetter
 from typing import Generic, Literal, TypeVar
 
 from service.core.checkpoint import parse_checkpoint
@@ -229,6 +230,16 @@ class MemoryReader:
         """All documents of one kind, oldest first."""
         rows = (row for _, row in self._store.documents.items(self._version))
         return sorted((row for row in rows if row.kind == kind), key=lambda row: (row.index, row.digest))
+
+    async def subjects_after(self, key: bytes, limit: int) -> list[tuple[bytes, SubjectRow]]:
+        """Subjects whose key is greater than `key`, smallest first."""
+        rows = self._store.subjects.items(self._version)
+        return sorted((row for row in rows if row[0] > key), key=itemgetter(0))[:limit]
+
+    async def strata_after(self, prefix: str | None, limit: int) -> list[tuple[str, bytes]]:
+        """Strata whose prefix is greater than `prefix` (None: from the first), smallest first."""
+        rows = self._store.strata.items(self._version)
+        return sorted(row for row in rows if prefix is None or row[0] > prefix)[:limit]
 
     async def checkpoint(self, size: int) -> bytes | None:
         """The note that was signed for exactly this size."""

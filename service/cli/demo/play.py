@@ -1,5 +1,6 @@
 """Playing the stories: each event and question goes over HTTP, each answer is proved and verified offline."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -98,7 +99,8 @@ class Stage:
     def _ask(self, step: Ask) -> Answered:
         question = {**step.question, "address": at(step.address)}
         answer = self.client.post("/v1/checks", {**question, "proof": "token", "explain": "en"})
-        verdict, size = self.proof(question)
+        bundle = self.proof(question)
+        verdict = self.verify(bundle)
         rule = answer.get("rule")
         return Answered(
             says=step.says,
@@ -110,15 +112,19 @@ class Stage:
             citation=rule["citation"] if rule else None,
             verified=verdict.verified,
             level=verdict.level,
-            proof_bytes=size,
+            proof_bytes=len(bundle),
         )
 
-    def proof(self, question: dict[str, Any]) -> tuple[Verdict, int]:
-        """Fetch the bundle for a question and verify it as an outsider would; also its size in bytes."""
-        status, bundle = self.client.call("POST", "/v1/proofs", {**question, "disclose": True})
+    def proof(self, question: dict[str, Any]) -> bytes:
+        """The bundle for a question. Raises `DemoError` when the service refuses to prove it."""
+        status, answer = self.client.call("POST", "/v1/proofs", {**question, "disclose": True})
         if status != 200:  # noqa: PLR2004 - OK
-            raise DemoError(f"POST /v1/proofs was answered {status}")
-        return verify_bundle(bundle, verifiers=[self.verifier]), len(bundle)
+            raise DemoError(f"{status}: {json.loads(answer)['detail']}")
+        return answer
+
+    def verify(self, bundle: bytes) -> Verdict:
+        """What an outsider who knows the log's key says of a bundle."""
+        return verify_bundle(bundle, verifiers=[self.verifier])
 
 
 def now() -> datetime:

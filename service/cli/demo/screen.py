@@ -60,10 +60,11 @@ class Screen:
         )
         self._say(f"Now a superuser flips one bit of one stored event, entry {act.index}.")
         self._say(f"The audit finds it: {act.audit_found or 'NOTHING'}")
+        self._say(f"The service refuses to prove it: {act.service_refused or 'NO, IT DOES NOT'}")
         if act.bundle_verified_after:
-            self._console.print(Padding(Text("THE BUNDLE STILL VERIFIES.", "bold red"), _INDENT))
+            self._console.print(Padding(Text("A BUNDLE WITH IT STILL VERIFIES.", "bold red"), _INDENT))
         else:
-            self._say(f"The person's proof no longer verifies: {act.failed_check}")
+            self._say(f"A bundle with the altered event does not verify: {act.failed_check}")
 
     def end(self, *, as_expected: bool, questions: int) -> None:
         """The last line."""

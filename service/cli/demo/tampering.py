@@ -3,14 +3,16 @@
 import asyncio
 import json
 import subprocess
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
 from service.cli.demo.play import Stage
 from service.cli.demo.stories import at, newsletter
-from service.cli.demo.theatre import program
+from service.cli.demo.theatre import DemoError, program
 from service.core.verdict import Verdict
 from service.settings import read_settings
 from service.wiring.database import database
@@ -23,6 +25,9 @@ ALTER = """
 """
 
 
+READ = "SELECT entry FROM log_entry WHERE index = $1"
+
+
 @dataclass(frozen=True, slots=True)
 class Tampering:
     """What was done, and who noticed."""
@@ -30,41 +35,57 @@ class Tampering:
     index: int
     audit_before: str
     audit_found: str
+    service_refused: str
     bundle_verified_before: bool
     bundle_verified_after: bool
     failed_check: str
 
     @property
     def as_expected(self) -> bool:
-        """Whether the ledger was sound before, and both the audit and the verifier noticed."""
+        """Whether the ledger was sound before, and audit, service and verifier noticed."""
         sound = self.bundle_verified_before and not self.audit_before
-        return sound and bool(self.audit_found) and not self.bundle_verified_after
+        noticed = bool(self.audit_found) and bool(self.service_refused)
+        return sound and noticed and not self.bundle_verified_after
 
 
 def tamper(stage: Stage, data: Path, index: int, address: str) -> Tampering:
     """Alter the event at `index`, which belongs to `address`, and see who notices."""
     question = {**newsletter(), "address": at(address)}
     audit_before = _audit(data)
-    before, _ = stage.proof(question)
+    bundle = stage.proof(question)
     with database(read_settings({}, data_dir=data)) as dsn:
-        asyncio.run(_alter(dsn, index))
-    after, _ = stage.proof(question)
+        before, after = asyncio.run(_alter(dsn, index))
+    # The same alteration in the proof: what the database says now, in place of what it said.
+    forged = stage.verify(bundle.replace(b64encode(before), b64encode(after)))
     return Tampering(
         index=index,
         audit_before=audit_before,
         audit_found=_audit(data),
-        bundle_verified_before=before.verified,
-        bundle_verified_after=after.verified,
-        failed_check=_failed(after),
+        service_refused=_refusal(stage, question),
+        bundle_verified_before=stage.verify(bundle).verified,
+        bundle_verified_after=forged.verified,
+        failed_check=_failed(forged),
     )
 
 
-async def _alter(dsn: str, index: int) -> None:
+def _refusal(stage: Stage, question: dict[str, Any]) -> str:
+    try:
+        stage.proof(question)
+    except DemoError as error:
+        return str(error)
+    return ""
+
+
+async def _alter(dsn: str, index: int) -> tuple[bytes, bytes]:
+    """Flip a bit as a superuser may, and return the entry before and after."""
     connection = await asyncpg.connect(dsn)
     try:
+        before: bytes = await connection.fetchval(READ, index)
         await connection.execute(ALTER, index)
+        after: bytes = await connection.fetchval(READ, index)
     finally:
         await connection.close()
+    return before, after
 
 
 def _audit(data: Path) -> str:

@@ -1,0 +1,78 @@
+"""`consent-ledger audit`: the full replay, straight from the database."""
+
+import asyncio
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service.cli.options import database_options, settings_from
+from service.ledger.audit import Audit, AuditReport
+from service.ledger.audit import Progress as Report
+from service.ledger.opening import Opener
+from service.settings import Settings
+from service.wiring.compose import open_parts
+from service.wiring.database import database, make_fit
+
+FINDINGS = 1
+
+
+@click.command()
+@database_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def audit(*, data_dir: Path | None, database_url: str | None, ledger: str | None, as_json: bool) -> int:
+    """Replay the whole ledger (level L3) and compare everything with what was signed.
+
+    Works beside a running service. One line for each finding; exit status 0 when there is none, 1 when there
+    are some, 2 when it could not be done.
+    """
+    settings = settings_from(data_dir=data_dir, database_url=database_url, ledger=ledger)
+    with database(settings) as dsn:
+        make_fit(dsn, may_upgrade=False)
+        with _bar() as bar:
+            task = bar.add_task("Replaying", total=None)
+            report = asyncio.run(
+                _audit(settings, dsn, lambda done, total: bar.update(task, completed=done, total=total))
+            )
+    if as_json:
+        click.echo(msgspec.json.encode(_body(report)))
+    else:
+        _show(report)
+    return 0 if report.is_sound else FINDINGS
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+async def _audit(settings: Settings, dsn: str, progress: Report) -> AuditReport:
+    async with open_parts(settings, dsn) as parts:
+        return await Audit(parts.store, parts.keys, Opener(parts.sealer), parts.mark).run(progress)
+
+
+def _body(report: AuditReport) -> dict[str, object]:
+    return {
+        "sound": report.is_sound,
+        "size": report.size,
+        "root": report.root,
+        "counts": dict(report.counts),
+        "findings": report.findings,
+    }
+
+
+def _show(report: AuditReport) -> None:
+    for finding in report.findings:
+        click.echo(f"{finding.code}: {finding.message}")
+    counts = report.counts
+    click.echo(
+        f"Replayed {report.size} entries: {counts['events']} events of {counts['subjects']} subjects,"
+        f" {counts['epochs']} epochs, {counts['erased']} declared erased."
+    )
+    if report.is_sound:
+        click.echo("Sound at level L3: everything follows from the log, and the log is what was signed.")
+    else:
+        click.echo(f"{len(report.findings)} findings: this is not what was signed.")

@@ -1,0 +1,150 @@
+"""`consent-ledger keys`: API keys of the ledger, also while the service runs."""
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from service.api.access import SCOPES
+from service.cli.options import database_options, settings_from
+from service.core.errors import NotFoundError
+from service.settings import Settings
+from service.storage.access import AccessStore, KeyRow
+from service.wiring.compose import ensure_ledger, now_ms, open_access
+from service.wiring.database import database, make_fit
+from service.wiring.key_ring import issue_key
+
+_DAYS_MAX = 365
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke API keys."""
+
+
+@keys.command()
+@database_options
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([*SCOPES, "all"]),
+    help="What the key may do; repeatable.",
+)
+@click.option("--label", default="", help="What the key is for, in your words.")
+@click.option(
+    "--days", type=click.IntRange(1, _DAYS_MAX), default=90, show_default=True, help="Until it expires."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def create(  # noqa: PLR0913 - one a flag
+    *,
+    data_dir: Path | None,
+    database_url: str | None,
+    ledger: str | None,
+    scopes: tuple[str, ...],
+    label: str,
+    days: int,
+    as_json: bool,
+) -> None:
+    """Make a key and print it: it is not kept, and cannot be shown again."""
+    wanted = frozenset(SCOPES) if "all" in scopes else frozenset(scopes)
+
+    async def work(settings: Settings, access: AccessStore) -> tuple[str, KeyRow]:
+        row = await ensure_ledger(settings, access)
+        return await issue_key(
+            access,
+            row.ledger_id,
+            scopes=wanted,
+            label=label,
+            days=days,
+            now_ms=now_ms(),
+            random=os.urandom,
+        )
+
+    text, row = _run(work, data_dir=data_dir, database_url=database_url, ledger=ledger)
+    if as_json:
+        click.echo(msgspec.json.encode({"key": text, **_body(row)}))
+    else:
+        click.echo(text)
+        click.echo(f"Expires {_time(row.expires_at_ms)}. It will not be shown again.", err=True)
+
+
+@keys.command(name="list")
+@database_options
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def list_keys(*, data_dir: Path | None, database_url: str | None, ledger: str | None, as_json: bool) -> None:
+    """List the keys of the ledger; never their secrets."""
+
+    async def work(settings: Settings, access: AccessStore) -> list[KeyRow]:
+        return await access.keys((await access.ledger(settings.ledger)).ledger_id)
+
+    rows = _run(work, data_dir=data_dir, database_url=database_url, ledger=ledger)
+    if as_json:
+        click.echo(msgspec.json.encode([_body(row) for row in rows]))
+        return
+    table = Table("id", "label", "scopes", "expires", "last used", "revoked")
+    for row in rows:
+        table.add_row(
+            row.key_id,
+            row.label,
+            " ".join(sorted(row.scopes)),
+            _time(row.expires_at_ms),
+            _time(row.last_used_at_ms),
+            _time(row.revoked_at_ms),
+        )
+    Console().print(table)
+
+
+@keys.command()
+@database_options
+@click.argument("key_id")
+def revoke(*, data_dir: Path | None, database_url: str | None, ledger: str | None, key_id: str) -> None:
+    """Revoke the key with this id. A running service refuses it within a second."""
+
+    async def work(settings: Settings, access: AccessStore) -> bool:
+        ledger_id = (await access.ledger(settings.ledger)).ledger_id
+        known = {row.key_id for row in await access.keys(ledger_id)}
+        if key_id not in known:
+            raise NotFoundError("there is no key of this id: see `consent-ledger keys list`")
+        return await access.revoke_key(ledger_id, key_id, now_ms())
+
+    fresh = _run(work, data_dir=data_dir, database_url=database_url, ledger=ledger)
+    click.echo("Revoked." if fresh else "It was revoked before.")
+
+
+def _run(work: Any, **options: object) -> Any:  # noqa: ANN401 - whatever the work returns
+    """Do work on the ledger's keys, in the database the options name."""
+    settings = settings_from(**options)
+
+    async def on_access(dsn: str) -> object:
+        async with open_access(dsn) as access:
+            return await work(settings, access)
+
+    with database(settings) as dsn:
+        make_fit(dsn, may_upgrade=False)
+        return asyncio.run(on_access(dsn))
+
+
+def _body(row: KeyRow) -> dict[str, object]:
+    return {
+        "id": row.key_id,
+        "label": row.label,
+        "scopes": sorted(row.scopes),
+        "created_at": _time(row.created_at_ms),
+        "expires_at": _time(row.expires_at_ms),
+        "revoked_at": _time(row.revoked_at_ms) or None,
+        "last_used_at": _time(row.last_used_at_ms) or None,
+    }
+
+
+def _time(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return ""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")

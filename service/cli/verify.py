@@ -1,0 +1,88 @@
+"""`consent-ledger verify`: needs neither the service nor a database nor a network."""
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from service.core.notes import Verifier, parse_verifier
+from service.core.verdict import Verdict
+from service.core.verifier import verify_bundle
+
+NOT_VERIFIED = 1
+BUNDLE_BYTES_MAX = 64 * 1024 * 1024
+
+_MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "not checked": ("-", "yellow")}
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.option(
+    "--key", "keys", metavar="VKEY", multiple=True, help="A log or witness key you trust; repeatable."
+)
+@click.option(
+    "--held",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint of this log that you kept from before.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
+def verify(*, bundle: Path, keys: tuple[str, ...], held: Path | None, as_json: bool) -> int:
+    """Verify the proof bundle in the file BUNDLE, or - for standard input.
+
+    Exit status 0 when it verifies, 1 when it does not, 2 when it cannot be read.
+    """
+    raw = _read(bundle)
+    verdict = verify_bundle(
+        raw, verifiers=[_verifier(key) for key in keys], held=held.read_bytes() if held else None
+    )
+    if as_json:
+        click.echo(msgspec.json.encode(verdict))
+    else:
+        _show(verdict)
+    return 0 if verdict.verified else NOT_VERIFIED
+
+
+def _read(path: Path) -> bytes:
+    if str(path) != "-":
+        if not path.exists():
+            raise click.ClickException(f"there is no file {path}: name a bundle, or - for standard input")
+        with path.open("rb") as file:
+            raw = file.read(BUNDLE_BYTES_MAX + 1)
+    else:
+        raw = sys.stdin.buffer.read(BUNDLE_BYTES_MAX + 1)
+    if len(raw) > BUNDLE_BYTES_MAX:
+        raise click.ClickException("this is larger than any bundle")
+    if not raw.strip():
+        raise click.ClickException("nothing was read: the bundle is empty")
+    # A file that went through an editor or a shell may have gained a line end; a bundle has none of its own.
+    return raw.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _verifier(key: str) -> Verifier:
+    return parse_verifier(key)
+
+
+def _show(verdict: Verdict) -> None:
+    console = Console(highlight=False)
+    for check in verdict.checks:
+        mark, style = _MARKS[check.outcome]
+        line = Text(f"{mark} ", style)
+        line.append(f"{check.number}  {check.name}: ", "bold")
+        line.append(check.detail, style if check.outcome == "failed" else "")
+        console.print(line)
+    console.print()
+    if verdict.answer is not None:
+        answer = verdict.answer
+        console.print(
+            f"The answer: {answer.decision.upper()} ({answer.reason_code}), evaluated {answer.evaluated_at}"
+            + (f", holds until {answer.expires_at}" if answer.expires_at else "")
+        )
+    if verdict.verified:
+        console.print(f"[bold green]VERIFIED, level {verdict.level}.[/bold green]")
+    else:
+        console.print("[bold red]NOT VERIFIED.[/bold red]")
+    console.print(Padding(Text(verdict.statement), (0, 0, 0, 2)))
