@@ -40,7 +40,8 @@ def _shape(dsn: str, *, create: bool = False) -> list[list[tuple[object, ...]]]:
         if create:
             SQLModel.metadata.create_all(connection)
         for question in (COLUMNS, CONSTRAINTS, INDEXES, OPTIONS):
-            shape.append([tuple(row) for row in connection.execute(text(question))])
+            rows = [tuple(row) for row in connection.execute(text(question))]
+            shape.append(rows)
 
     asyncio.run(_on_connection(dsn, read))
     return shape
