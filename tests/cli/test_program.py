@@ -1,0 +1,133 @@
+"""The program as a stranger uses it: real processes, real database, exit statuses that mean something."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.cli.demo.theatre import Client, opened
+from tests.support.http_service import JANE, grant, question
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+
+
+def program(*arguments: str, text: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [sys.executable, "-m", "service", *arguments],
+        input=text,
+        capture_output=True,
+        check=False,
+        env=ENVIRONMENT,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ledger")
+    for part in (folder, *folder.parents[:2]):
+        part.chmod(0o711)  # the embedded server's own user has to pass through
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(data: Path) -> Iterator[Client]:
+    with opened(data) as started:
+        acme = {"id": "acme", "legal_name": "Acme B.V.", "country": "NL", "kind": "business"}
+        started.post("/v1/senders", acme)
+        started.post("/v1/events", grant())
+        yield started
+
+
+@pytest.fixture(scope="module")
+def bundle(client: Client) -> bytes:
+    return client.call("POST", "/v1/proofs", question(disclose=True))[1]
+
+
+def test_a_bundle_from_standard_input_verifies(bundle: bytes, client: Client) -> None:
+    done = program("verify", "-", "--key", client.verifier().vkey, text=bundle + b"\n")
+    assert done.returncode == 0, done.stderr
+    assert b"VERIFIED, level L1" in done.stdout
+
+
+def test_a_bundle_with_a_changed_byte_does_not(bundle: bytes) -> None:
+    assert program("verify", "-", text=bundle.replace(b"email", b"emaii", 1)).returncode == 1
+
+
+@pytest.mark.parametrize("text", [b"", b"hello", b"{}", b"\xff\xfe"])
+def test_what_is_no_bundle_is_told_without_a_traceback(text: bytes) -> None:
+    done = program("verify", "-", text=text)
+    assert done.returncode in (1, 2)
+    assert b"Traceback" not in done.stderr + done.stdout
+
+
+def test_a_file_that_is_not_there_is_one_line() -> None:
+    done = program("verify", "nowhere.json")
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_the_audit_finds_nothing_in_a_sound_ledger(client: Client, data: Path) -> None:
+    client.post("/v1/events", grant("another"))
+    done = program("audit", "--data", str(data), "--json")
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout)["findings"] == []
+
+
+def test_a_key_is_made_listed_and_revoked(client: Client, data: Path) -> None:
+    made = json.loads(
+        program("keys", "create", "--data", str(data), "--scope", "check:read", "--json").stdout
+    )
+    own = Client(client.port, made["key"])
+    assert own.call("POST", "/v1/checks", question())[0] == 200
+    assert program("keys", "revoke", "--data", str(data), made["id"]).returncode == 0
+    listed = json.loads(program("keys", "list", "--data", str(data), "--json").stdout)
+    assert next(key for key in listed if key["id"] == made["id"])["revoked_at"]
+
+
+def test_checking_says_yes_or_no_by_its_status(client: Client) -> None:
+    common = ("--url", f"http://127.0.0.1:{client.port}", "--key", client.key, "--sender", "acme")
+    asked = ("--category", "newsletter", "--country", "NL", "--recipient", "consumer")
+    assert program("check", JANE["value"], *common, *asked).returncode == 0
+    assert program("check", "-", *common, *asked, text=b"nobody@example.org\n").returncode == 1
+
+
+def test_checking_without_a_service_is_one_line_that_says_not_to_send() -> None:
+    done = program(
+        "check",
+        "a@example.org",
+        "--url",
+        "http://127.0.0.1:9",
+        "--key",
+        "k",
+        "--sender",
+        "a",
+        "--category",
+        "b",
+    )
+    assert done.returncode == 2
+    assert b"do not send" in done.stderr
+    assert b"a@example.org" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("serve", "--port", "x"), ("keys", "create"), ("nonsense",), ("audit", "--ledger", "X")]
+)
+def test_a_wrong_command_is_one_line(arguments: tuple[str, ...]) -> None:
+    done = program(*arguments)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+def test_every_story_of_the_demo_ends_as_the_law_says() -> None:
+    done = program("demo", "--json")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    told = json.loads(done.stdout)
+    assert told["as_expected"]
+    assert len(told["stories"]) == 8
+    assert told["tampering"]["audit_found"]
+    assert not told["tampering"]["bundle_verified_after"]
