@@ -1,199 +1,223 @@
 """What a dishonest operator could sign with the log's own key, and the step that refuses it."""
 
-import hashlib
-from collections.abc import Callable
-from typing import Any
+from typing import Final
 
 import pytest
 
-from service.core.canonical import canonical_json
-from service.core.checkpoint import parse_checkpoint, sign_checkpoint
-from service.core.entries import decode_entry, encode_genesis
-from service.core.notes import parse_note
-from service.core.records import ZERO_HASH, chain
-from service.core.token import sign_token, token_header
-from tests.support.forgery import Edit, Json, World, failing_step, forged, opened, signed, verified, world
-from tests.support.small_ledger import keys_from
-
-OTHER_KEYS = keys_from("other")
-HASH_TEXT = 43
-"""About as many base64 digits as a hash takes."""
-
-
-def subject(value: Json, role: str = "address") -> Json:
-    found: Json = next(each for each in value["subjects"] if each["role"] == role)
-    return found
-
-
-def events(value: Json, role: str = "address") -> list[Any]:
-    found: list[Any] = subject(value, role)["events"]
-    return found
-
-
-def of(name: str) -> Json:
-    """One of the ledger's own bundles, opened."""
-    return opened(getattr(world(), name))
-
-
-def headed(value: Json) -> None:
-    """Make the head fit the events that are left."""
-    import base64
-
-    shown, reached = events(value), ZERO_HASH
-    for event in shown:
-        reached = chain(reached, event["index"], base64.b64decode(event["entry"])[-32:])
-    last = shown[-1]["index"]
-    subject(value)["head"] = {"event_count": len(shown), "last_index": last, "chain": reached.hex()}
-
-
-def drop(place: int) -> Edit:
-    return lambda value: events(value).pop(place)
-
-
-def drop_and_hide(place: int) -> Edit:
-    """Drop an event, and let the head speak of the others only."""
-
-    def edit(value: Json) -> None:
-        events(value).pop(place)
-        headed(value)
-
-    return edit
-
-
-def swap(part: str) -> Edit:
-    """Give the first event this part of the second, and the other way round."""
-
-    def edit(value: Json) -> None:
-        first, second = events(value)[:2]
-        first[part], second[part] = second[part], first[part]
-
-    return edit
-
-
-def swap_whole(value: Json) -> None:
-    shown = events(value)
-    shown[0], shown[1] = shown[1], shown[0]
-
-
-def add(name: str, role: str = "address") -> Edit:
-    """Append somebody else's event."""
-    return lambda value: events(value).append(events(of(name), role)[0])
-
-
-def replaced(before: str, after: str) -> Edit:
-    """Change the text of the first record."""
-
-    def edit(value: Json) -> None:
-        assert before in events(value)[0]["record"]
-        events(value)[0]["record"] = events(value)[0]["record"].replace(before, after)
-
-    return edit
-
-
-def absent(value: Json) -> None:
-    subject(value)["head"] = None
-    subject(value)["events"] = []
-
-
-def absent_by(name: str) -> Edit:
-    """Say that the address is not there, with the proof of one that is really not."""
-
-    def edit(value: Json) -> None:
-        absent(value)
-        subject(value)["map_proof"] = subject(of(name))["map_proof"]
-
-    return edit
-
-
-def siblings(change: Callable[[str], str]) -> Edit:
-    def edit(value: Json) -> None:
-        proof = subject(value)["map_proof"]
-        proof["siblings"] = change(proof["siblings"])
-
-    return edit
-
-
-def without(role: str) -> Edit:
-    return lambda value: value["subjects"].remove(subject(value, role))
-
-
-def borrow(part: str, name: str) -> Edit:
-    """Take a part of another bundle."""
-    return lambda value: value.update({part: of(name)[part]})
-
-
-def set_question(**changes: object) -> Edit:
-    return lambda value: value["question"].update(changes)
-
-
-def set_asked(**changes: object) -> Edit:
-    return lambda value: value["question"]["body"].update(changes)
-
-
-def document(value: Json, word: str) -> str:
-    """The hash of the document that holds this word."""
-    return next(name for name, text in value["documents"].items() if word in text)
-
-
-def text_changed(word: str, other: str, *, renamed: bool) -> Edit:
-    """Change a document; under its old hash, or honestly under the new one."""
-
-    def edit(value: Json) -> None:
-        name = document(value, word)
-        text = value["documents"].pop(name).replace(word, other)
-        value["documents"][hashlib.sha256(text.encode()).hexdigest() if renamed else name] = text
-
-    return edit
-
-
-def text_left_out(word: str) -> Edit:
-    return lambda value: value["documents"].pop(document(value, word))
-
-
-def token_of(**changes: object) -> Edit:
-    """Sign another token with the log's key."""
-
-    def edit(value: Json) -> None:
-        signer = world().signer
-        asked, decision = value["question"], value["decision"]
-        rulebook = document(value, '"packs"')
-        signed_note = parse_checkpoint(parse_note(value["checkpoint"].encode()).text)
-        claims: Json = {
-            "iss": value["origin"],
-            "iat": asked["at_ms"] // 1000,
-            "subject": subject(value)["subject_key"],
-            "question": asked["body"],
-            "decision": decision,
-            "rulebook": rulebook,
-            "size": signed_note.size,
-            "root": signed_note.root.hex(),
-        }
-        header = token_header(signer.verifier.key_id.hex())
-        value["token"] = sign_token(signer.private, header, claims | changes)
-
-    return edit
-
-
-def token_by_another(value: Json) -> None:
-    header = token_header(world().signer.verifier.key_id.hex())
-    value["token"] = sign_token(OTHER_KEYS.signer.private, header, {})
-
-
-def other_genesis(value: Json) -> None:
-    """The same genesis, but begun under another secret and key."""
-    import base64
-
-    genesis = decode_entry(base64.b64decode(value["genesis"]["entry"]))
-    import msgspec
-
-    changed = msgspec.structs.replace(genesis, vkey=OTHER_KEYS.signer.verifier.vkey)
-    value["genesis"]["entry"] = base64.b64encode(encode_genesis(changed)).decode()  # type: ignore[arg-type] # is one
-
-
-def other_origin(value: Json) -> None:
-    note = parse_checkpoint(parse_note(value["checkpoint"].encode()).text)
-    other = sign_checkpoint("ledger.test/other/1", note.size, note.root, [world().signer])
-    value["checkpoint"] = other.decode()
-
-
-FORGERIES: dict[str, tuple[int, str, Edit]] = {}
+from service.core.notes import Signer
+from tests.support.edits import (
+    OTHER_KEYS,
+    absent,
+    absent_by,
+    add,
+    borrow,
+    drop,
+    drop_and_hide,
+    emptied,
+    events,
+    instead,
+    of,
+    other_genesis,
+    other_origin,
+    other_root,
+    put,
+    repeat,
+    rewritten,
+    set_asked,
+    set_decision,
+    set_subject,
+    share_of,
+    siblings,
+    subject,
+    swap,
+    swap_events,
+    text_added,
+    text_changed,
+    text_left_out,
+    together,
+    token_by_another,
+    token_saying,
+    with_subject,
+    without,
+)
+from tests.support.forgery import Edit, Json, failing_step, forged, opened, verified, world
+
+LABELLED: Final = ('"packs":', '"label":"x","packs":')
+UNDISCLOSED: Final = put("subject_key_secret", None)
+
+# fmt: off
+FORGERIES: Final[dict[str, tuple[int, str, Edit]]] = {
+    "a checkpoint of another log":                (2, "agreed", other_origin),
+    "a log of another name":                      (2, "agreed", put("origin", "ledger.test/other/1")),
+    "a token that another key signed":            (2, "agreed", token_by_another),
+    "a token of another kind":                    (2, "agreed", put("token", "a.b.c")),
+    "an invented root":                           (4, "agreed", other_root),
+    "an older log with the newer epoch":          (4, "agreed", borrow("checkpoint", "older")),
+    "a newer log with the older epoch":           (4, "agreed", borrow("epoch", "older")),
+    "a genesis begun under another secret":       (4, "agreed", other_genesis),
+    "the genesis as the epoch":                   (4, "agreed", lambda b: b.update(epoch=b["genesis"])),
+    "the epoch as the genesis":                   (4, "agreed", lambda b: b.update(genesis=b["epoch"])),
+    "another subject key secret":                 (5, "agreed", put("subject_key_secret", "ab" * 32)),
+    "a history under another person's address":   (5, "agreed", share_of("address", "left")),
+    "a history under another subject key":        (5, "agreed", share_of("subject_key", "left")),
+    "two addresses asked about":                  (5, "agreed", with_subject("left", "address")),
+    "a subject shown twice":                      (5, "moved", with_subject("moved", "linked")),
+    "nobody asked about":                         (5, "agreed", without("address")),
+    "an address that is not named":               (5, "agreed", set_subject(address=None)),
+    "an address shown as a sender":               (5, "agreed", with_subject("left", "address", "sender")),
+    "absence claimed":                            (6, "agreed", absent),
+    "absence claimed with another's proof":       (6, "agreed", absent_by("absent")),
+    "presence claimed":                           (6, "absent", share_of("head", "agreed")),
+    "an older head, and the log of today":        (6, "agreed", share_of("head", "older")),
+    "an older map, and the log of today":         (6, "agreed", share_of("map_proof", "older")),
+    "an older history, and the log of today":     (6, "agreed", borrow("subjects", "older")),
+    "the last event hidden":                      (6, "left", drop_and_hide(-1)),
+    "the first event hidden":                     (6, "agreed", drop_and_hide(0)),
+    "a stranger's leaf beside one's own":         (6, "agreed", lambda b: subject(b)["map_proof"].update(
+                                                      other_leaf={"key": "ab" * 32, "value": "cd" * 32})),
+    "a map path without its end":                 (6, "agreed", siblings(lambda path: path[1:])),
+    "a map path without its root":                (6, "agreed", siblings(lambda path: path[:-1])),
+    "a map path that goes on":                    (6, "agreed", siblings(lambda path: [*path, b"\1" * 32])),
+    "a map path turned round":                    (6, "agreed", siblings(lambda path: path[::-1])),
+    "no map path":                                (6, "agreed", siblings(lambda _path: [])),
+    "part of a hash in a map path":               (6, "agreed", siblings(lambda path: [*path, b"\1"])),
+    "the first event left out":                   (7, "agreed", drop(0)),
+    "an event in the middle left out":            (7, "agreed", drop(1)),
+    "the last event left out":                    (7, "agreed", drop(-1)),
+    "two events in the wrong order":              (7, "agreed", swap_events),
+    "an event shown twice":                       (7, "agreed", repeat),
+    "another subject's event added":              (7, "agreed", add("erased")),
+    "another subject's event instead":            (7, "agreed", instead("left")),
+    "two openings exchanged":                     (7, "agreed", swap("opening")),
+    "two records exchanged":                      (7, "agreed", swap("record")),
+    "two entries exchanged":                      (7, "agreed", swap("entry")),
+    "two proofs exchanged":                       (7, "agreed", swap("proof")),
+    "two indices exchanged":                      (7, "agreed", swap("index")),
+    "a record rewritten":                         (7, "agreed", rewritten("record", "acme", "beta")),
+    "a record in another spelling":               (7, "agreed", rewritten("record", '"seq":0', '"seq": 0')),
+    "evidence rewritten":                         (7, "agreed", rewritten("evidence", "192", "191")),
+    "evidence nobody recorded":                   (7, "left", lambda b: events(b)[0].update(evidence="{}")),
+    "an event beyond the last epoch":             (7, "agreed", lambda b: events(b)[-1].update(index=10**9)),
+    "contents withheld without a notice":         (7, "agreed", emptied("opening", "record")),
+    "an opening withheld":                        (7, "agreed", emptied("opening")),
+    "an epoch as an event":                       (7, "agreed", lambda b: events(b)[0].update(b["epoch"])),
+    "the notice of an erasure left out":          (7, "erased", lambda b: b.pop("erasures")),
+    "a notice that explains nothing":             (7, "agreed", borrow("erasures", "erased")),
+    "an epoch as a notice":                       (7, "erased", lambda b: b["erasures"][0].update(
+                                                      b["epoch"] | {"index": _last(b)})),
+    "a notice at another place":                  (7, "erased", lambda b: b["erasures"][0].update(index=1)),
+    "the former address left out":                (7, "moved", without("linked")),
+    "the sender left out":                        (7, "agreed", without("sender")),
+    "the former sender left out":                 (7, "renamed", without("sender")),
+    "an address without a link to this one":      (7, "agreed", with_subject("left", "address", "linked")),
+    "a sender nobody asked about":                (7, "agreed", with_subject("renamed", "sender")),
+    "a question about another sender":            (7, "agreed", set_asked(sender="beta")),
+    "a form's text rewritten":                    (8, "agreed", text_changed("Yes, send", "No, never send")),
+    "another form instead":                       (8, "agreed", text_changed("Yes", "No", renamed=True)),
+    "a form left out":                            (8, "agreed", text_left_out('"boxes"')),
+    "the rulebook rewritten":                     (8, "agreed", text_changed(*LABELLED)),
+    "another rulebook instead":                   (8, "agreed", text_changed(*LABELLED, renamed=True)),
+    "the rulebook left out":                      (8, "agreed", text_left_out('"packs"')),
+    "a pack rewritten":                           (8, "agreed", text_changed('jurisdiction = "NL"',
+                                                                            'jurisdiction = "XX"')),
+    "a pack left out":                            (8, "agreed", text_left_out('jurisdiction = "NL"')),
+    "a document that nothing names":              (8, "agreed", text_added("{}")),
+    "a rulebook where nothing was asked":         (8, "history", borrow("documents", "agreed")),
+    "the earlier epoch left out":                 (8, "earlier", lambda b: b.pop("past")),
+    "an earlier epoch nobody asked for":          (8, "agreed", borrow("past", "earlier")),
+    "a time before the earlier epoch":            (8, "earlier", lambda b: b["question"].update(
+                                                      known_at_ms=b["question"]["known_at_ms"] - 1)),
+    "a time after the epoch that follows":        (8, "earlier", lambda b: b["question"].update(
+                                                      known_at_ms=b["question"]["known_at_ms"] + 1_000)),
+    "an epoch that does not follow":              (8, "earlier", lambda b: b["past"].update(
+                                                      next=b["epoch"] | {"index": _last(b)})),
+    "the opposite answer":                        (9, "agreed", set_decision(decision="deny")),
+    "another reason":                             (9, "left", set_decision(reason_code="CONSENT")),
+    "an answer that holds for ever":              (9, "agreed", set_decision(expires_at=None)),
+    "an answer resting on another event":         (9, "agreed", set_decision(events=[1])),
+    "no answer to the question":                  (9, "left", put("decision", None)),
+    "an answer to no question":                   (9, "history", borrow("decision", "agreed")),
+    "a token for no question":                    (9, "history", borrow("token", "agreed")),
+    "another category":                           (9, "agreed", set_asked(category="offers")),
+    "another time of sending":                    (9, "agreed", lambda b: b["question"].update(
+                                                      at_ms=b["question"]["at_ms"] + 1)),
+    "a question with an unknown field":           (9, "left", set_asked(urgent=True)),
+    "a question with its defaults written out":   (9, "left", set_asked(promotes=None)),
+    "a question about no sender":                 (9, "history", together(
+                                                      borrow("question", "agreed"),
+                                                      borrow("documents", "agreed"),
+                                                      lambda b: b["question"]["body"].pop("sender"))),
+    "a token for another answer":                 (9, "agreed", token_saying(decision={"decision": "deny"})),
+    "a token for another person":                 (9, "agreed", token_saying(subject="ab" * 32)),
+    "a token for another question":               (9, "agreed", token_saying(question={})),
+    "a token for another state of the log":       (9, "agreed", token_saying(size=1)),
+    "a token under another rulebook":             (9, "agreed", token_saying(rulebook="ab" * 32)),
+    "a token that says more":                     (9, "agreed", token_saying(extra=True)),
+    "a token without a time":                     (9, "agreed", token_saying(iat="now")),
+    "a token for what was known then":            (9, "agreed", token_saying(known_at_ms=1)),
+}
+# fmt: on
+
+
+def _last(value: dict[str, object]) -> int:
+    """The index of the last epoch."""
+    return int(str(value["checkpoint"]).split("\n")[1]) - 1
+
+
+@pytest.mark.parametrize(("step", "name", "edit"), FORGERIES.values(), ids=FORGERIES)
+def test_a_forgery_is_refused_at_its_step(step: int, name: str, edit: Edit) -> None:
+    raw: bytes = getattr(world(), name)
+    verdict = verified(forged(raw, edit))
+    assert not verdict.verified
+    assert failing_step(verdict) == step
+
+
+def test_without_the_secret_another_history_can_be_shown_and_the_verdict_says_it_did_not_look() -> None:
+    swapped = together(
+        UNDISCLOSED, borrow("subjects", "absent"), set_subject(address=of("left")["subjects"][0]["address"])
+    )
+    verdict = verified(forged(world().absent, swapped))
+    assert verdict.verified
+    assert any(check.name == "key binding" and check.outcome == "not checked" for check in verdict.checks)
+
+
+def test_even_without_the_secret_a_sender_cannot_be_shown_as_another() -> None:
+    def as_acme(value: Json) -> None:
+        value["subjects"].remove(subject(value, "sender"))
+        other = subject(of("renamed"), "sender")
+        value["subjects"].append(other | {"address": {"kind": "sender", "value": "acme"}})
+
+    assert failing_step(verified(forged(world().agreed, together(UNDISCLOSED, as_acme)))) == 7
+
+
+def test_even_without_the_secret_a_sender_cannot_be_shown_twice() -> None:
+    def twice(value: Json) -> None:
+        shown = subject(value, "sender")
+        value["subjects"].append(shown | {"subject_key": "ab" * 32, "head": None, "events": []})
+
+    assert failing_step(verified(forged(world().agreed, together(UNDISCLOSED, twice)))) == 5
+
+
+@pytest.mark.parametrize("name", ["agreed", "history", "moved", "erased", "earlier"])
+def test_signing_again_without_a_change_changes_nothing(name: str) -> None:
+    raw: bytes = getattr(world(), name)
+    assert forged(raw, lambda _bundle: None) == raw
+
+
+@pytest.mark.parametrize(
+    "signer",
+    [OTHER_KEYS.signer, Signer("ledger.test/other/1", OTHER_KEYS.signer.private)],
+    ids=["key", "log"],
+)
+def test_a_bundle_that_somebody_else_signed_is_refused(signer: Signer) -> None:
+    verdict = verified(forged(world().agreed, lambda _bundle: None, signer))
+    assert failing_step(verdict) == 2
+
+
+def test_a_token_the_log_signed_over_the_same_answer_is_accepted() -> None:
+    assert verified(forged(world().agreed, token_saying())).verified
+
+
+def test_the_bundles_that_are_forged_are_told_apart() -> None:
+    assert of("agreed") != of("left")
+    assert opened(world().older)["epoch"] != of("agreed")["epoch"]
