@@ -94,6 +94,7 @@ class Replay:
         self._rulebook_hash: bytes | None = None
         self._map_is_known = True
         self.recorded_at_ms = 0
+        self.last_note: bytes | None = None
         self.frontier = Frontier()
         self.subjects: dict[bytes, SubjectHead] = {}
         self.strata: dict[str, Stratum] = {"": EMPTY_STRATUM}
@@ -252,6 +253,7 @@ class Replay:
 
     def _check_note(self, index: int, note: bytes) -> None:
         self.counts["checkpoints"] += 1
+        self.last_note = note
         try:
             checkpoint, _ = open_checkpoint(note, self._origin, self._verifiers)
         except ProofError as error:

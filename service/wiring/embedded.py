@@ -282,11 +282,15 @@ def _launch(directory: Path, programs: Programs, *, durable: bool) -> Postmaster
     settings["unix_socket_directories"] = str(sockets)
     options = shlex.join(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
     before = log.stat().st_size if log.exists() else 0
-    ended = programs.run(
-        *("pg_ctl", "start", "--wait", "--timeout", str(_START_SECONDS), "--log", "../postgres.log"),
-        *("--pgdata", _as_seen_by(programs, data), "--options", options),
-        cwd=data,
-    )
+    try:
+        ended = programs.run(
+            *("pg_ctl", "start", "--wait", "--timeout", str(_START_SECONDS), "--log", "../postgres.log"),
+            *("--pgdata", _as_seen_by(programs, data), "--options", options),
+            cwd=data,
+        )
+    except KeyboardInterrupt:
+        time.sleep(0.5)  # until what has begun can be found, and stopped
+        raise
     started = Postmaster.of(data)
     if ended.returncode == 0 and started:
         return started

@@ -55,9 +55,9 @@ class Programs:
     ) -> subprocess.CompletedProcess[str]:
         """Run one program in `cwd` with `text` as its input and wait for it.
 
-        It holds the `lock` as well, and so does all it starts, should this process die meanwhile. It gets a
-        session of its own, so that a Ctrl-C meant for the service does not reach the server, and no
-        environment: `PGPORT` and its like would change what the server does. Raises `OSError`.
+        It holds `lock`, as does all that it starts, even if this process dies. It gets a session of its own,
+        so that a Ctrl-C meant for the service does not reach the server, and no environment: `PGPORT` and its
+        like would change what the server does. Raises `OSError`.
         """
         account = self.account
         return subprocess.run(  # noqa: S603 - programs of the wheel, arguments of this package

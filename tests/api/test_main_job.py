@@ -63,7 +63,7 @@ async def test_a_purchase_lifts_no_withdrawal(service: Service) -> None:
 
 
 async def test_the_boxs_default_comes_from_the_form_not_from_the_caller(service: Service) -> None:
-    box = {**FORM["boxes"][0], "default": "ticked"}  # type: ignore[index,dict-item]  # a literal of mixed types
+    box = {**FORM["boxes"][0], "default": "ticked"}  # type: ignore[dict-item]  # a literal of mixed types
     form = (await service.client.post("/v1/forms", json={**FORM, "boxes": [box]})).json()["id"]
     await service.record({**ticked(form), "checkbox_default": "unticked"})
     assert (await service.check())["reason_code"] == "CONSENT_NOT_ACTIVE"
