@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from httpx import ASGITransport, AsyncClient, Response
 
@@ -102,7 +102,8 @@ async def running(dsn: str, data: Path) -> AsyncIterator[Service]:
     async with open_services(settings, dsn) as composition:
         app = create_app(composition.services)
         (ledger_id,) = composition.services.ledgers
-        transport = ASGITransport(app=app, raise_app_exceptions=False)
+        # httpx and Litestar describe the same ASGI application with different types.
+        transport = ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
         async with AsyncClient(transport=transport, base_url="http://ledger.test") as client:
             service = Service(composition, client, ledger_id)
             client.headers.update(await service.key(*SCOPES))
