@@ -47,6 +47,13 @@ def downgrade() -> None:
 
 
 def _tables_of_the_log() -> None:
+    _log_entry()
+    _log_tile()
+    _checkpoint()
+    _document()
+
+
+def _log_entry() -> None:
     op.create_table(
         "log_entry",
         sa.Column("ledger_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -67,6 +74,9 @@ def _tables_of_the_log() -> None:
         unique=True,
         postgresql_where="dedup_key IS NOT NULL",
     )
+
+
+def _log_tile() -> None:
     op.create_table(
         "log_tile",
         sa.Column("ledger_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -77,6 +87,9 @@ def _tables_of_the_log() -> None:
         sa.CheckConstraint("octet_length(hash) = 32", name="log_tile_hash_is_a_hash"),
         sa.PrimaryKeyConstraint("ledger_id", "level", "index"),
     )
+
+
+def _checkpoint() -> None:
     op.create_table(
         "checkpoint",
         sa.Column("ledger_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -84,6 +97,9 @@ def _tables_of_the_log() -> None:
         sa.Column("note", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("ledger_id", "size"),
     )
+
+
+def _document() -> None:
     op.create_table(
         "document",
         sa.Column("ledger_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -98,6 +114,12 @@ def _tables_of_the_log() -> None:
 
 
 def _tables_derived_from_the_log() -> None:
+    _log_head()
+    _subject()
+    _map_stratum()
+
+
+def _log_head() -> None:
     op.create_table(
         "log_head",
         sa.Column("ledger_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -120,6 +142,9 @@ def _tables_derived_from_the_log() -> None:
         sa.PrimaryKeyConstraint("ledger_id"),
         postgresql_with={"fillfactor": 50},
     )
+
+
+def _subject() -> None:
     op.create_table(
         "subject",
         sa.Column("ledger_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -134,6 +159,9 @@ def _tables_derived_from_the_log() -> None:
         sa.PrimaryKeyConstraint("ledger_id", "subject_key"),
         postgresql_with={"fillfactor": 70},
     )
+
+
+def _map_stratum() -> None:
     op.create_table(
         "map_stratum",
         sa.Column("ledger_id", sa.Integer(), autoincrement=False, nullable=False),

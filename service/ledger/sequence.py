@@ -13,7 +13,7 @@ from service.core.checkpoint import sign_checkpoint
 from service.core.entries import EpochEntry, encode_epoch, encode_event
 from service.core.law.facts import Standing
 from service.core.law.standing import EMPTY, decode_standing, encode_standing, fold
-from service.core.merkle import Frontier, hash_leaf
+from service.core.merkle import Frontier, TileRoot, hash_leaf
 from service.core.records import ZERO_HASH, chain, commitment, head_value, record_bytes
 from service.ledger.admission import Admitted, PendingEntry
 from service.ledger.keys import LedgerKeys, Sealer
@@ -63,6 +63,7 @@ class Epoch:
         self._records: list[SealedRow] = []
         self._secrets: dict[bytes, SecretRow] = {}
         self._documents: list[DocumentRow] = []
+        self._tiles: list[TileRoot] = []
         self.recorded_at_ms = max(before.recorded_at_ms, now_ms) if before else now_ms
         self.index = before.size if before else 0
 
@@ -163,48 +164,48 @@ class Epoch:
 
     def close(self, map_root: bytes, strata: Mapping[str, bytes]) -> Batch:
         """End with the epoch entry that commits to the map, sign, and hand over every row."""
-        before = self._before
-        epoch_index = self.index
-        head_epoch = before.epoch_no + 1 if before else 0
-        subject_count = (before.subject_count if before else 0) + self._new_subjects
-        self.append_entry(
-            encode_epoch(
-                EpochEntry(
-                    prev_leaf_hash=self._last_leaf_hash,
-                    recorded_at_ms=self.recorded_at_ms,
-                    epoch_no=head_epoch,
-                    previous_epoch_index=before.epoch_index if before else 0,
-                    subject_count=subject_count,
-                    map_root=map_root,
-                    rulebook_hash=self._rulebook_hash,
-                    anchor_hash=ZERO_HASH,
-                )
-            )
-        )
-        tiles = self._frontier.extend(self._leaves)
-        root = self._frontier.root()
+        head = self._close_head(map_root)
         return Batch(
-            before=before,
-            head=Head(
-                size=self.index,
-                epoch_no=head_epoch,
-                epoch_index=epoch_index,
-                recorded_at_ms=self.recorded_at_ms,
-                subject_count=subject_count,
-                last_leaf_hash=self._last_leaf_hash,
-                frontier=self._frontier.to_bytes(),
-                root=root,
-                map_root=map_root,
-                rulebook_hash=self._rulebook_hash,
-                checkpoint=sign_checkpoint(self._keys.origin, self.index, root, [self._keys.signer]),
-            ),
+            before=self._before,
+            head=head,
             entries=self._entries,
-            tiles=list(tiles),
+            tiles=list(self._tiles),
             records=self._records,
             subjects=self._subject_rows(),
             secrets=self._secrets,
             strata=dict(strata),
             documents=self._documents,
+        )
+
+    def _close_head(self, map_root: bytes) -> Head:
+        """Append the epoch entry, and return the head that the log has then."""
+        before = self._before
+        epoch = EpochEntry(
+            prev_leaf_hash=self._last_leaf_hash,
+            recorded_at_ms=self.recorded_at_ms,
+            epoch_no=before.epoch_no + 1 if before else 0,
+            previous_epoch_index=before.epoch_index if before else 0,
+            subject_count=(before.subject_count if before else 0) + self._new_subjects,
+            map_root=map_root,
+            rulebook_hash=self._rulebook_hash,
+            anchor_hash=ZERO_HASH,
+        )
+        epoch_index = self.index
+        self.append_entry(encode_epoch(epoch))
+        self._tiles = self._frontier.extend(self._leaves)
+        root = self._frontier.root()
+        return Head(
+            size=self.index,
+            epoch_no=epoch.epoch_no,
+            epoch_index=epoch_index,
+            recorded_at_ms=self.recorded_at_ms,
+            subject_count=epoch.subject_count,
+            last_leaf_hash=self._last_leaf_hash,
+            frontier=self._frontier.to_bytes(),
+            root=root,
+            map_root=map_root,
+            rulebook_hash=self._rulebook_hash,
+            checkpoint=sign_checkpoint(self._keys.origin, self.index, root, [self._keys.signer]),
         )
 
     def _subject_rows(self) -> dict[bytes, SubjectRow]:

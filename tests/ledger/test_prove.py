@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.bundle import Bundle, parse_bundle
-from service.core.errors import ForkError, LedgerError, QuestionError
+from service.core.errors import ForkError, QuestionError
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
 from service.ledger.check import LINKED_SUBJECTS_MAX, Asked
@@ -20,7 +21,7 @@ from tests.support.small_ledger import DAY, GRANT, SECOND, START_MS, SmallLedger
 
 JANE, LEFT, NOBODY = "jane@example.org", "left@example.org", "nobody@example.org"
 PEOPLE = ["a@example.org", "b@example.org", "c@example.org"]
-NO = {"sender": "acme", "scope": "all_marketing"}
+NO: dict[str, object] = {"sender": "acme", "scope": "all_marketing"}
 FACTS: list[tuple[str, dict[str, object]]] = [
     ("consent_granted", GRANT),
     ("consent_withdrawn", NO),
@@ -55,7 +56,7 @@ async def test_a_bundle_shows_the_answer_that_the_check_gives(address: str) -> N
     assert bundle.token == answer.token
 
 
-STEPS = st.lists(
+STEPS: st.SearchStrategy[list[Any]] = st.lists(
     st.tuples(st.sampled_from(FACTS), st.sampled_from(PEOPLE), st.booleans())
     | st.tuples(st.just(("address_changed", {})), st.permutations(PEOPLE).map(tuple), st.booleans()),
     max_size=8,
@@ -139,7 +140,7 @@ async def test_former_addresses_are_followed_to_the_first() -> None:
 async def test_links_without_an_end_are_no_persons_history() -> None:
     ledger = await SmallLedger().begin("acme")
     names = [f"p{number}@example.org" for number in range(LINKED_SUBJECTS_MAX + 1)]
-    await ledger.record_all(*(moved(before, after) for before, after in zip(names, names[1:], strict=False)))
+    await ledger.record_all(*(moved(before, after) for before, after in pairwise(names)))
     with pytest.raises(QuestionError):
         await ledger.proofs.bundle(ledger.ask(names[-1]), disclose=True)
 
@@ -333,5 +334,5 @@ def _records(ledger: SmallLedger) -> list[SealedRow]:
 async def test_altered_rows_are_never_proved(tamper: Callable[[SmallLedger], None]) -> None:
     ledger = await a_small_ledger()
     tamper(ledger)
-    with pytest.raises((ForkError, LedgerError)):
+    with pytest.raises(ForkError):
         await ledger.proofs.bundle(ledger.ask(JANE), disclose=True)
