@@ -1,7 +1,7 @@
 """Proofs: the bundle for one question, or for one address, read as one state, built and signed.
 
-Before it is signed, every history is checked against the head that the map commits to: what a database was
-changed into behind the service's back is never proved.
+Every bundle is verified before it is handed out, as whoever receives it will: what a database was changed
+into behind the service's back is never passed off as proof.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from service.core.bundle import (
+    BUNDLE_BYTES_MAX,
     Bundle,
     PlacedLeaf,
     ShownAddress,
@@ -27,14 +28,13 @@ from service.core.bundle import (
     sign_bundle,
 )
 from service.core.checkpoint import Checkpoint
-from service.core.entries import EventEntry, decode_entry
-from service.core.errors import ForkError, QuestionError
+from service.core.errors import ForkError, ProofError, QuestionError
 from service.core.history import standings_of
 from service.core.law.decision import decide, decision_body
 from service.core.law.question import question_body
 from service.core.merkle import prove_consistency, prove_inclusions
-from service.core.records import ZERO_HASH, chain, commitment
 from service.core.token import sign_token, token_header
+from service.core.verifier import verify_bundle
 from service.core.verify_answer import token_claims
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.admission import Admission
@@ -42,7 +42,7 @@ from service.ledger.catalogue import Catalogue
 from service.ledger.check import Asked
 from service.ledger.keys import LedgerKeys
 from service.ledger.material import Gatherer, Material, Member, Wanted
-from service.ledger.opening import History, OpenedEvent, Opener
+from service.ledger.opening import OpenedEvent, Opener
 from service.ledger.ports import Clock, Head, Store
 
 
@@ -88,19 +88,30 @@ class Proofs:
         """
         if isinstance(asked, Asked) and not await self._catalogue.is_sender(asked.question.sender):
             raise QuestionError("no such sender is registered", pointer="/sender", code="unknown_sender")
+        try:
+            raw = await self._build(asked, disclose=disclose, held_size=held_size)
+        except ProofError as error:
+            raise ForkError(f"what is stored cannot be proved: {error}") from error
+        if len(raw) > BUNDLE_BYTES_MAX:
+            raise QuestionError("this history is too long for one bundle: export it", code="too_large")
+        verdict = verify_bundle(raw, verifiers=[self._keys.signer.verifier])
+        if not verdict.verified:
+            failed = next(check for check in verdict.checks if check.outcome == "failed")
+            raise ForkError(f"what is stored does not verify (step {failed.number}): {failed.detail}")
+        return raw
+
+    async def _build(
+        self, asked: Asked | CanonicalAddress, *, disclose: bool, held_size: int | None
+    ) -> bytes:
         async with self._store.snapshot() as snapshot:
             head = await snapshot.head()
             now_ms = max(self._clock(), head.recorded_at_ms)
             wanted = _wanted(asked, head, now_ms, held_size)
             material = await self._gatherer.read(snapshot, head, wanted)
-        for member in material.members:
-            if member.history is not None:
-                _check_history(member.history, material)
         answered = self._answer(asked, material, wanted, now_ms) if isinstance(asked, Asked) else None
         secret = self._keys.subject_key_secret.hex() if disclose else None
-        return sign_bundle(
-            _assemble(self._keys.origin, material, answered, secret, held_size), self._keys.signer
-        )
+        bundle = _assemble(self._keys.origin, material, answered, secret, held_size)
+        return sign_bundle(bundle, self._keys.signer)
 
     def _answer(self, asked: Asked, material: Material, wanted: Wanted, now_ms: int) -> _Answered:
         """Decide from the records themselves, as the verifier will."""
@@ -138,24 +149,6 @@ def _wanted(asked: Asked | CanonicalAddress, head: Head, now_ms: int, held_size:
         known_at_ms=asked.known_at_ms,
         held_size=held_size,
     )
-
-
-def _check_history(history: History, material: Material) -> None:
-    """Refuse to prove what does not lead to the head: rows were changed, lost or added."""
-    opened = {event.index: event for event in history.events}
-    reached = ZERO_HASH
-    indices = sorted([*opened, *history.erased])
-    for index in indices:
-        entry = decode_entry(material.entries[index].entry)
-        event = opened.get(index)
-        if not isinstance(entry, EventEntry) or (
-            event is not None and commitment(event.opening, event.record) != entry.commitment
-        ):
-            raise ForkError(f"the event at {index} is not the one that was recorded there")
-        reached = chain(reached, index, entry.commitment)
-    row = history.row
-    if (row.event_count, row.last_index, row.chain) != (len(indices), indices[-1], reached):
-        raise ForkError("the events held of a subject do not lead to the head of its chain")
 
 
 def _assemble(

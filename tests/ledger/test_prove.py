@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from service.core.bundle import Bundle, parse_bundle
 from service.core.errors import ForkError, QuestionError
+from service.core.law.standing import EMPTY, encode_standing
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
 from service.ledger.check import LINKED_SUBJECTS_MAX, Asked
@@ -242,6 +243,17 @@ async def test_a_bundle_is_of_one_state_however_much_is_recorded_meanwhile(
     assert (verdict.size or 0) < ledger.mark.size
 
 
+async def test_a_standing_changed_behind_the_back_changes_no_proof() -> None:
+    ledger = await a_small_ledger()
+    key = ledger.admission.subject_of(ledger.address(LEFT))
+    row = ledger.store.subjects.get(key, ledger.store.version)
+    assert row is not None
+    ledger.store.subjects.put(key, replace(row, standing=encode_standing(EMPTY)), ledger.store.version)
+    verdict = await proved(ledger, ledger.ask(LEFT))
+    assert verdict.answer is not None
+    assert verdict.answer.reason_code == "WITHDRAWN"
+
+
 def another_record(ledger: SmallLedger) -> None:
     """Put one person's sealed event in the place of another event of hers."""
     first, last = _records(ledger)[0], _records(ledger)[-1]
@@ -271,6 +283,19 @@ def entry_changed(ledger: SmallLedger) -> None:
     row = store.entries.get(index, store.version)
     assert row is not None
     store.entries.put(index, replace(row, entry=row.entry[:-1] + b"\1"), store.version)
+
+
+def entry_moved_in_time(ledger: SmallLedger) -> None:
+    store, index = ledger.store, _records(ledger)[0].index
+    row = store.entries.get(index, store.version)
+    assert row is not None
+    store.entries.put(index, replace(row, entry=row.entry[:40] + b"\1" + row.entry[41:]), store.version)
+
+
+def leaf_hash_changed(ledger: SmallLedger) -> None:
+    row = ledger.store.entries.get(2, ledger.store.version)
+    assert row is not None
+    ledger.store.entries.put(2, replace(row, leaf_hash=b"\1" * 32), ledger.store.version)
 
 
 def entry_lost(ledger: SmallLedger) -> None:
@@ -323,6 +348,8 @@ def _records(ledger: SmallLedger) -> list[SealedRow]:
         record_of_another,
         head_set_back,
         entry_changed,
+        entry_moved_in_time,
+        leaf_hash_changed,
         entry_lost,
         form_lost,
         rulebook_lost,

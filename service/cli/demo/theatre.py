@@ -75,7 +75,7 @@ def opened(data: Path) -> Iterator[Client]:
 
     Raises `DemoError` when it does not start.
     """
-    port = _free_port()
+    port = free_port()
     log_path = data / "service.log"
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     with log_path.open("wb") as log:
@@ -86,8 +86,8 @@ def opened(data: Path) -> Iterator[Client]:
             env=environment,
         )
     try:
-        _wait_until_ready(service, port, log_path)
-        yield Client(port, _create_key(data, environment))
+        wait_until_ready(service, port, log_path)
+        yield Client(port, create_key(data, environment))
     finally:
         service.send_signal(signal.SIGTERM)
         try:
@@ -97,13 +97,15 @@ def opened(data: Path) -> Iterator[Client]:
             service.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(service: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def wait_until_ready(service: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    """Return when the service takes requests. Raises `DemoError` with its last line when it gives up."""
     probe = Client(port, secrets.token_hex(4))
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
@@ -119,7 +121,8 @@ def _wait_until_ready(service: "subprocess.Popen[bytes]", port: int, log: Path) 
     raise DemoError(f"the service was not ready after {_START_SECONDS} seconds")
 
 
-def _create_key(data: Path, environment: dict[str, str]) -> str:
+def create_key(data: Path, environment: dict[str, str]) -> str:
+    """Make a key with every scope the stories need, by the command line. Raises `DemoError`."""
     scopes = ("record:write", "record:read", "check:read", "check:detail", "proof:read", "proof:disclose")
     publishing = ("form:write", "sender:write")
     arguments = [part for scope in (*scopes, *publishing) for part in ("--scope", scope)]
