@@ -1,6 +1,6 @@
 """Bundles as the ledger builds them: of one state, saying what the check says, and never of altered rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.bundle import Bundle, parse_bundle
-from service.core.errors import ForkError, QuestionError
+from service.core.errors import QuestionError
 from service.core.law.standing import EMPTY, encode_standing
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
@@ -252,114 +252,3 @@ async def test_a_standing_changed_behind_the_back_changes_no_proof() -> None:
     verdict = await proved(ledger, ledger.ask(LEFT))
     assert verdict.answer is not None
     assert verdict.answer.reason_code == "WITHDRAWN"
-
-
-def another_record(ledger: SmallLedger) -> None:
-    """Put one person's sealed event in the place of another event of hers."""
-    first, last = _records(ledger)[0], _records(ledger)[-1]
-    ledger.store.records.put(first.index, replace(first, sealed=last.sealed), ledger.store.version)
-
-
-def record_lost(ledger: SmallLedger) -> None:
-    ledger.store.records.put(_records(ledger)[-1].index, None, ledger.store.version)
-
-
-def record_of_another(ledger: SmallLedger) -> None:
-    """Give the last event of somebody else to her."""
-    other = ledger.admission.subject_of(ledger.address(LEFT))
-    ledger.store.indices_of[_key(ledger)].append(ledger.store.indices_of[other][-1])
-
-
-def head_set_back(ledger: SmallLedger) -> None:
-    row = ledger.store.subjects.get(_key(ledger), ledger.store.version)
-    assert row is not None
-    changed = replace(row, event_count=row.event_count - 1)
-    ledger.store.subjects.put(_key(ledger), changed, ledger.store.version)
-    record_lost(ledger)
-
-
-def entry_changed(ledger: SmallLedger) -> None:
-    store, index = ledger.store, _records(ledger)[0].index
-    row = store.entries.get(index, store.version)
-    assert row is not None
-    store.entries.put(index, replace(row, entry=row.entry[:-1] + b"\1"), store.version)
-
-
-def entry_moved_in_time(ledger: SmallLedger) -> None:
-    store, index = ledger.store, _records(ledger)[0].index
-    row = store.entries.get(index, store.version)
-    assert row is not None
-    store.entries.put(index, replace(row, entry=row.entry[:40] + b"\1" + row.entry[41:]), store.version)
-
-
-def leaf_hash_changed(ledger: SmallLedger) -> None:
-    row = ledger.store.entries.get(2, ledger.store.version)
-    assert row is not None
-    ledger.store.entries.put(2, replace(row, leaf_hash=b"\1" * 32), ledger.store.version)
-
-
-def entry_lost(ledger: SmallLedger) -> None:
-    ledger.store.entries.put(0, None, ledger.store.version)
-
-
-def form_lost(ledger: SmallLedger) -> None:
-    for digest, row in list(ledger.store.documents.items(ledger.store.version)):
-        if row.kind == "form":
-            ledger.store.documents.put(digest, None, ledger.store.version)
-
-
-def rulebook_lost(ledger: SmallLedger) -> None:
-    for digest, row in list(ledger.store.documents.items(ledger.store.version)):
-        if row.kind in ("rulebook", "pack"):
-            ledger.store.documents.put(digest, None, ledger.store.version)
-
-
-def stratum_lost(ledger: SmallLedger) -> None:
-    ledger.store.strata.put("", None, ledger.store.version)
-
-
-def key_lost(ledger: SmallLedger) -> None:
-    ledger.store.secrets.put(_key(ledger), None, ledger.store.version)
-
-
-def key_of_another(ledger: SmallLedger) -> None:
-    other = ledger.admission.subject_of(ledger.address(LEFT))
-    secret = ledger.store.secrets.get(other, ledger.store.version)
-    ledger.store.secrets.put(_key(ledger), secret, ledger.store.version)
-
-
-def _key(ledger: SmallLedger) -> bytes:
-    return ledger.admission.subject_of(ledger.address(JANE))
-
-
-def _records(ledger: SmallLedger) -> list[SealedRow]:
-    rows = (
-        ledger.store.records.get(index, ledger.store.version)
-        for index in ledger.store.indices_of[_key(ledger)]
-    )
-    return [row for row in rows if row is not None]
-
-
-@pytest.mark.parametrize(
-    "tamper",
-    [
-        another_record,
-        record_lost,
-        record_of_another,
-        head_set_back,
-        entry_changed,
-        entry_moved_in_time,
-        leaf_hash_changed,
-        entry_lost,
-        form_lost,
-        rulebook_lost,
-        stratum_lost,
-        key_lost,
-        key_of_another,
-    ],
-)
-async def test_altered_rows_are_never_proved(tamper: Callable[[SmallLedger], None]) -> None:
-    ledger = await a_small_ledger()
-    tamper(ledger)
-    with pytest.raises(ForkError):
-        await ledger.proofs.bundle(ledger.ask(JANE), disclose=True)
