@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,6 +81,21 @@ def audit(data: Path) -> dict[str, object]:
     return report
 
 
+def crash_and_recover(data: Path, key: str, names: list[str], crash_at: str) -> int | None:
+    """Crash under these events, send all again, audit; how the one under way was answered the second time."""
+    with service(data, crash_at) as (process, port):
+        first = {name: send(Client(port, key), name) for name in names}
+        assert process.wait(10) == -9
+    acknowledged = {name: answer[1] for name, answer in first.items() if answer is not None}
+    with service(data) as (_, port):
+        second = {name: send(Client(port, key), name) for name in names}
+    for name, receipt in acknowledged.items():
+        assert second[name] == (200, {**receipt, "replayed": True})
+    assert audit(data)["findings"] == []
+    under_way = second[names[len(acknowledged)]]
+    return under_way[0] if under_way else None
+
+
 @pytest.mark.parametrize(("step", "is_in"), STEPS.items(), ids=STEPS.keys())
 def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
     data: Path,
@@ -88,19 +104,16 @@ def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
     is_in: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     names = [f"{step}-{number}" for number in range(EVENTS)]
-    with service(data, f"{step}:6") as (process, port):
-        first = {name: send(Client(port, key), name) for name in names}
-        assert process.wait(10) == -9
-    acknowledged = {name: answer[1] for name, answer in first.items() if answer is not None}
-    assert 0 < len(acknowledged) < EVENTS
-    with service(data) as (_, port):
-        second = {name: send(Client(port, key), name) for name in names}
-    for name, receipt in acknowledged.items():
-        assert second[name] == (200, {**receipt, "replayed": True})
-    under_way = names[len(acknowledged)]
-    assert second[under_way] is not None
-    assert second[under_way][0] == (200 if is_in else 201)  # type: ignore[index]  # just asserted
-    assert audit(data)["findings"] == []
+    assert crash_and_recover(data, key, names, f"{step}:6") == (200 if is_in else 201)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(200))
+def test_two_hundred_crashes_at_random_steps_lose_and_double_nothing(data: Path, key: str, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a crash that can be repeated
+    step, count = chance.choice(list(STEPS)), chance.randrange(2, EVENTS)
+    names = [f"soak-{seed}-{number}" for number in range(EVENTS)]
+    assert crash_and_recover(data, key, names, f"{step}:{count}") in (200, 201)
 
 
 def test_a_restored_older_database_is_refused_at_start(data: Path, key: str, tmp_path: Path) -> None:
