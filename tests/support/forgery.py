@@ -24,9 +24,9 @@ T = TypeVar("T")
 class World:
     """One ledger, and the bundles that it gave out of it.
 
-    `agreed`: an allow; `left`: a deny; `absent`: an address nobody knows; `history`: the first without a
-    question; `moved`: with a former address; `renamed`: with a former sender; `erased`: with a notice;
-    `earlier`: as known at a past time; `grown`: with a proof from `held`; `older`: of a smaller log.
+    `agreed`: an allow; `left`: a deny; `absent`: an address nobody knows; `moved`: with a former address;
+    `renamed`: with a former sender; `erased`: with a notice; `earlier`: as known at a past time; `grown`:
+    with a proof from `held`; `older`: of a smaller log. `history` and what begins with it ask nothing.
     """
 
     ledger: SmallLedger
@@ -36,6 +36,9 @@ class World:
     left: bytes
     absent: bytes
     history: bytes
+    history_absent: bytes
+    history_erased: bytes
+    history_moved: bytes
     moved: bytes
     renamed: bytes
     erased: bytes
@@ -80,6 +83,9 @@ async def _world() -> World:
         left=await make(ledger.ask("left@example.org", with_token=False), disclose=True),
         absent=await make(ledger.ask("nobody@example.org"), disclose=True),
         history=await make(ledger.address("jane@example.org"), disclose=True),
+        history_absent=await make(ledger.address("nobody@example.org"), disclose=True),
+        history_erased=await make(ledger.address("gone@example.org"), disclose=True),
+        history_moved=await make(ledger.address("new@example.org"), disclose=True),
         moved=await make(ledger.ask("new@example.org"), disclose=True),
         renamed=await make(ledger.ask("jane@example.org", sender="delta"), disclose=True),
         erased=await make(ledger.ask("gone@example.org"), disclose=True),

@@ -1,0 +1,150 @@
+"""Bundles for other implementations to try: `python -m tests.support.bundle_vectors` writes them anew.
+
+One file for each, named for what is wrong with it. They are kept as they were once written: a bundle that
+verified must verify for ever, and the tests read the files.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from service.core.checkpoint import sign_checkpoint
+from service.core.verifier import verify_bundle
+from tests.support.edits import (
+    OTHER_KEYS,
+    absent,
+    absent_by,
+    add,
+    borrow,
+    checkpoint,
+    drop,
+    drop_and_hide,
+    emptied,
+    instead,
+    other_genesis,
+    other_origin,
+    other_root,
+    put,
+    repeat,
+    rewritten,
+    set_decision,
+    share_of,
+    siblings,
+    swap,
+    swap_events,
+    text_changed,
+    text_left_out,
+    token_saying,
+    without,
+)
+from tests.support.forgery import Edit, failing_step, forged, world
+
+FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "vectors" / "bundle"
+
+VALID = {
+    "answer-allow": "agreed",
+    "answer-as-known-before": "earlier",
+    "history": "history",
+    "history-absent": "history_absent",
+    "history-erased": "history_erased",
+    "history-linked": "history_moved",
+}
+FORGED: dict[str, tuple[str, Edit]] = {
+    "checkpoint-of-another-log": ("history", other_origin),
+    "checkpoint-with-another-root": ("history", other_root),
+    "checkpoint-older-than-epoch": ("history", borrow("checkpoint", "older")),
+    "epoch-older-than-checkpoint": ("history", borrow("epoch", "older")),
+    "genesis-of-another-secret": ("history", other_genesis),
+    "secret-of-another-ledger": ("history", put("subject_key_secret", "ab" * 32)),
+    "address-of-another-person": ("history", share_of("address", "left")),
+    "subject-key-of-another-person": ("history", share_of("subject_key", "left")),
+    "subject-absent-though-present": ("history", absent),
+    "subject-absent-by-another-proof": ("history", absent_by("absent")),
+    "subject-present-though-absent": ("history_absent", share_of("head", "history")),
+    "head-older-than-map": ("history", share_of("head", "older")),
+    "map-proof-older-than-map": ("history", share_of("map_proof", "older")),
+    "map-path-shortened": ("history", siblings(lambda path: path[1:])),
+    "map-path-lengthened": ("history", siblings(lambda path: [*path, b"\1" * 32])),
+    "map-path-with-part-of-a-hash": ("history", siblings(lambda path: [*path, b"\1"])),
+    "last-event-hidden": ("history", drop_and_hide(-1)),
+    "first-event-left-out": ("history", drop(0)),
+    "middle-event-left-out": ("history", drop(1)),
+    "last-event-left-out": ("history", drop(-1)),
+    "events-out-of-order": ("history", swap_events),
+    "event-twice": ("history", repeat),
+    "event-of-another-subject-added": ("history", add("erased")),
+    "event-of-another-subject-instead": ("history", instead("left")),
+    "openings-exchanged": ("history", swap("opening")),
+    "inclusion-proofs-exchanged": ("history", swap("proof")),
+    "indices-exchanged": ("history", swap("index")),
+    "record-rewritten": ("history", rewritten("record", "acme", "beta")),
+    "evidence-rewritten": ("history", rewritten("evidence", "192", "191")),
+    "contents-withheld": ("history", emptied("opening", "record")),
+    "erasure-notice-left-out": ("history_erased", lambda b: b.pop("erasures")),
+    "linked-address-left-out": ("history_moved", without("linked")),
+    "form-rewritten": ("history", text_changed("Yes, send", "No, never send")),
+    "form-left-out": ("history", text_left_out('"boxes"')),
+    "decision-without-question": ("history", borrow("decision", "agreed")),
+    "decision-turned-round": ("agreed", set_decision(decision="deny")),
+    "token-for-another-answer": ("agreed", token_saying(decision={"decision": "deny"})),
+}
+MISSPELLED: dict[str, Callable[[str], str]] = {
+    "not-canonical-white-space": lambda text: text.replace(",", ", ", 1),
+    "not-canonical-key-order": lambda text: json.dumps(
+        dict(reversed(json.loads(text).items())), separators=(",", ":"), ensure_ascii=False
+    ),
+    "number-with-a-fraction": lambda text: text.replace('"event_count":3', '"event_count":3.0'),
+    "key-twice": lambda text: text.replace('"decision":null', '"decision":null,"decision":null'),
+    "unknown-field": lambda text: text.replace('"decision":null', '"decision":null,"detail":null'),
+    "unknown-version": lambda text: text.replace("bundle/1", "bundle/2"),
+    "changed-after-signing": lambda text: text.replace('"decision":null', '"decision":{}'),
+}
+
+
+def vectors() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every vector by the name of its file."""
+    for name, source in VALID.items():
+        yield name, _vector(_of(source))
+    yield "answer-from-a-held-checkpoint", _vector(world().grown, world().held)
+    yield "fork-of-a-held-checkpoint", _vector(world().history, _fork())
+    for name, (source, edit) in FORGED.items():
+        yield name, _vector(forged(_of(source), edit))
+    yield "signed-by-another-key", _vector(forged(world().history, lambda _: None, OTHER_KEYS.signer))
+    for name, respell in MISSPELLED.items():
+        yield name, _vector(respell(world().history.decode()).encode())
+
+
+def _of(source: str) -> bytes:
+    raw: bytes = getattr(world(), source)
+    return raw
+
+
+def _fork() -> bytes:
+    """Another root, signed for the size of the bundles."""
+    size = checkpoint(json.loads(world().history)).size
+    return sign_checkpoint(world().ledger.keys.origin, size, b"\1" * 32, [world().signer])
+
+
+def _vector(raw: bytes, held: bytes | None = None) -> dict[str, Any]:
+    verdict = verify_bundle(raw, verifiers=[world().signer.verifier], held=held)
+    return {
+        "bundle": raw.decode(),
+        "held": held.decode() if held is not None else None,
+        "vkeys": [world().signer.verifier.vkey],
+        "want": {
+            "verified": verdict.verified,
+            "level": verdict.level,
+            "failed_step": failing_step(verdict),
+            "decision": verdict.answer.decision if verdict.answer is not None else None,
+            "reason_code": verdict.answer.reason_code if verdict.answer is not None else None,
+        },
+    }
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, vector in vectors():
+        described = {"desc": name.replace("-", " ")} | vector
+        text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
+        (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
