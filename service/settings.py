@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `database_url` is also read from plain `DATABASE_URL`; without it an embedded PostgreSQL runs under
     `data_dir`. `origin_host` is the host part of every log's origin and must not change once a log exists.
+    Metrics are at `/metrics`, or on `metrics_port` alone where that is set. `tracing` needs the extra `otel`.
     """
 
     database_url: str | None = None
@@ -31,6 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_bytes_max: Annotated[int, Meta(ge=1024)] = 262_144
     batch_bytes_max: Annotated[int, Meta(ge=1024)] = 8_388_608
     shutdown_seconds: Annotated[int, Meta(ge=1, le=300)] = 20
+    metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    log_requests: Literal["all", "refused", "off"] = "refused"
+    tracing: bool = False
     crash_at: str | None = None
 
 

@@ -41,6 +41,7 @@ ROUTES = (
     events.record_events,
     health.is_alive,
     health.is_ready,
+    health.read_metrics,
     log.read_checkpoint,
     log.read_keys,
     log.read_tile,

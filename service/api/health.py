@@ -1,9 +1,10 @@
-"""Probes for an orchestrator."""
+"""Probes for an orchestrator, and metrics for a scrape."""
 
 from litestar import Response, get
 
 from service.api.access import PUBLIC
 from service.api.bodies import ApiRequest, respond
+from service.api.problems import ApiError
 from service.api.services import Services
 
 
@@ -27,4 +28,17 @@ async def is_ready(request: ApiRequest) -> Response[bytes]:
         failing.append("draining")
     return respond(
         {"status": "ready" if not failing else "not_ready", "failing": failing}, 503 if failing else 200
+    )
+
+
+@get("/metrics", opt={"scope": PUBLIC})
+async def read_metrics(request: ApiRequest) -> Response[bytes]:
+    """Metrics in Prometheus' text format. Nothing personal is in them; keep them inside all the same."""
+    services: Services = request.app.state.services
+    if services.metrics is None:
+        raise ApiError(404, "not-found", "There is no such thing here", "metrics have a port of their own")
+    return Response(
+        services.metrics(),
+        media_type="text/plain; version=0.0.4; charset=utf-8",
+        headers={"cache-control": "no-store"},
     )

@@ -33,11 +33,15 @@ class LedgerServices:
 
 @dataclass(slots=True)
 class Services:
-    """Everything behind the interface. `ledgers` by the id that stands in a credential."""
+    """Everything behind the interface. `ledgers` by the id that stands in a credential.
+
+    `metrics`: the text of a scrape; None where metrics have a port of their own.
+    """
 
     keys: KeyRing
     ledgers: Mapping[int, LedgerServices]
     probes: Mapping[str, Probe] = field(default_factory=dict)
+    metrics: Callable[[], bytes] | None = None
     draining: bool = False
 
 

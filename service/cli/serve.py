@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from service.cli.options import database_options, settings_from
-from service.telemetry import configure_logging
+from service.telemetry.logs import configure_logging
 from service.wiring.serve import Serving, serve_as_worker
 from service.wiring.serve import serve as run_service
 

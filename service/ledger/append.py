@@ -39,7 +39,17 @@ from service.core.prefix_map import (
 )
 from service.ledger.admission import Admitted
 from service.ledger.keys import LedgerKeys, Sealer
-from service.ledger.ports import Clock, Failpoint, Head, HighWaterMark, KnownEvent, Store, Transaction
+from service.ledger.ports import (
+    UNMETERED,
+    Clock,
+    Failpoint,
+    Head,
+    HighWaterMark,
+    KnownEvent,
+    Meter,
+    Store,
+    Transaction,
+)
 from service.ledger.sequence import Epoch, Receipt
 
 BATCH_EVENTS_MAX = 256
@@ -64,7 +74,7 @@ class _Remembered:
 
 
 class Appender:
-    """Takes admitted events and answers each with its receipt once it is durable."""
+    """Takes admitted events and answers each with its receipt once it is durable. `meter` may be set."""
 
     def __init__(
         self,
@@ -82,6 +92,7 @@ class Appender:
         self._mark = mark
         self._clock = clock
         self._reached = reached
+        self.meter: Meter = UNMETERED
         self._queue: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._remembered = _Remembered()
@@ -146,6 +157,7 @@ class Appender:
                 self._flushing = asyncio.create_task(self._flush())
 
     async def _answer(self, batch: list[_Waiting]) -> None:
+        self.meter.batch_begins(len(batch), len(self._queue))
         try:
             outcomes: list[Receipt | LedgerError] = await self._commit([waiting.event for waiting in batch])
         except LedgerError as error:
@@ -153,13 +165,19 @@ class Appender:
             self._remembered.strata = {}
             if isinstance(error, ForkError):
                 self._stopped = error
+                self.meter.contradicted()
+            self.meter.batch_ends("stopped" if self._stopped else "unavailable", len(batch))
             outcomes = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, no sender may wait for ever
             self._remembered.strata = {}
+            self.meter.batch_ends("failed", len(batch))
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)
             return
+        else:
+            head = self._remembered.head
+            self.meter.batch_ends("committed", len(batch), head.position if head is not None else None)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.answer.done():
                 continue

@@ -20,7 +20,7 @@ from service.ledger.admission import Admission
 from service.ledger.catalogue import Catalogue, PublishedRulebook
 from service.ledger.keys import LedgerKeys
 from service.ledger.past import Past
-from service.ledger.ports import Clock, Head, Store
+from service.ledger.ports import UNMETERED, Clock, Head, Meter, Store
 
 # Nobody changes address this often: what is linked with more is no person's history.
 LINKED_SUBJECTS_MAX = 64
@@ -86,6 +86,7 @@ class Checks:
         self._catalogue = catalogue
         self._clock = clock
         self._past = past
+        self.meter: Meter = UNMETERED
         self._header = token_header(keys.signer.verifier.key_id.hex())
 
     async def check(self, asked: Asked) -> Answer:
@@ -106,6 +107,7 @@ class Checks:
             digest = await self._past.rulebook_hash(asked.known_at_ms)
         rulebook = await self._catalogue.rulebook(digest)
         decision = decide(rulebook.rulebook, standings, question, asked.at_ms or now_ms)
+        self.meter.answered(decision.decision, decision.reason_code)
         body = decision_body(decision)
         if decision.decision == "deny" and not asked.with_detail:
             body |= UNEXPLAINED | {"jurisdiction": asked.question.recipient.country}

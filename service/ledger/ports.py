@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from service.core.merkle import HashRange
 
@@ -15,6 +15,41 @@ Randomness = Callable[[int], bytes]
 
 Failpoint = Callable[[str], None]
 """Told the name of each durable step as it is passed. Does nothing, except in a crash test."""
+
+
+class Meter(Protocol):
+    """Told what happened, for operators to count. Never told to whom."""
+
+    def answered(self, decision: str, reason_code: str, count: int = 1) -> None:
+        """That many answers were given."""
+
+    def batch_begins(self, events: int, waiting: int) -> None:
+        """A group commit of this many events begins while others wait."""
+
+    def batch_ends(self, outcome: str, events: int, position: int | None = None) -> None:
+        """It is over: `committed`, `unavailable`, `stopped` or `failed`. `position`: the head's, if known."""
+
+    def contradicted(self) -> None:
+        """What is stored was found not to be what was signed."""
+
+
+class Unmetered:
+    """A `Meter` that counts nothing: for commands that end soon."""
+
+    def answered(self, decision: str, reason_code: str, count: int = 1) -> None:
+        """Count nothing."""
+
+    def batch_begins(self, events: int, waiting: int) -> None:
+        """Count nothing."""
+
+    def batch_ends(self, outcome: str, events: int, position: int | None = None) -> None:
+        """Count nothing."""
+
+    def contradicted(self) -> None:
+        """Count nothing."""
+
+
+UNMETERED: Final[Meter] = Unmetered()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from service.ledger.check import Asked
 from service.ledger.keys import LedgerKeys
 from service.ledger.material import Gatherer, Material, Member, Wanted
 from service.ledger.opening import OpenedEvent, Opener
-from service.ledger.ports import Clock, Head, Store
+from service.ledger.ports import UNMETERED, Clock, Head, Meter, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Proofs:
         self._keys = keys
         self._catalogue = catalogue
         self._clock = clock
+        self.meter: Meter = UNMETERED
         self._gatherer = Gatherer(admission, opener)
         self._header = token_header(keys.signer.verifier.key_id.hex())
 
@@ -91,11 +92,13 @@ class Proofs:
         try:
             raw = await self._build(asked, disclose=disclose, held_size=held_size)
         except ProofError as error:
+            self.meter.contradicted()
             raise ForkError(f"what is stored cannot be proved: {error}") from error
         if len(raw) > BUNDLE_BYTES_MAX:
             raise QuestionError("this history is too long for one bundle: export it", code="too_large")
         verdict = verify_bundle(raw, verifiers=[self._keys.signer.verifier])
         if not verdict.verified:
+            self.meter.contradicted()
             failed = next(check for check in verdict.checks if check.outcome == "failed")
             raise ForkError(f"what is stored does not verify (step {failed.number}): {failed.detail}")
         return raw

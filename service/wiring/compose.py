@@ -22,13 +22,14 @@ from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
 from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
-from service.ledger.ports import Failpoint
+from service.ledger.ports import Failpoint, Meter
 from service.ledger.prove import Proofs
 from service.ledger.published import PublishedLog
 from service.ledger.startup import check_start
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.postgres import PostgresStore, open_pool, unavailable_on_failure
+from service.telemetry.metrics import Metrics
 from service.wiring.database import DatabaseError, explain
 from service.wiring.failpoints import failpoint
 from service.wiring.high_water import HighWaterFile, mark_path
@@ -51,6 +52,7 @@ class Composition:
 
     services: Services
     access: AccessStore
+    metrics: Metrics = field(default_factory=Metrics)
     appenders: list[Appender] = field(default_factory=list)
 
     async def drain(self) -> None:
@@ -82,11 +84,14 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Compositi
         for row in await access.ledgers():
             if row == own or await access.is_begun(row.ledger_id):
                 parts = await _open_ledger(settings, pool, access, row)
-                appender = parts.appender(reached)
+                meter = composition.metrics.of(row.name)
+                appender = parts.appender(reached, meter)
                 composition.appenders.append(appender)
-                ledgers[row.ledger_id] = parts.services(appender)
+                ledgers[row.ledger_id] = parts.services(appender, meter)
         composition.services.ledgers = ledgers
-        composition.services.probes = {"database": lambda: _probe(pool)}
+        composition.services.probes = {"database": lambda: _probe(pool, composition.metrics)}
+        if settings.metrics_port is None:
+            composition.services.metrics = composition.metrics.text
         try:
             yield composition
         finally:
@@ -121,25 +126,30 @@ class LedgerParts:
     admission: Admission
     mark: HighWaterFile
 
-    def appender(self, reached: Failpoint) -> Appender:
+    def appender(self, reached: Failpoint, meter: Meter) -> Appender:
         """The one writer of this process."""
-        return Appender(self.store, self.keys, self.sealer, self.mark, clock=now_ms, reached=reached)
+        appender = Appender(self.store, self.keys, self.sealer, self.mark, clock=now_ms, reached=reached)
+        appender.meter = meter
+        return appender
 
-    def services(self, appender: Appender) -> LedgerServices:
+    def services(self, appender: Appender, meter: Meter) -> LedgerServices:
         """The use cases over it."""
-        catalogue = Catalogue(self.store)
-        past = Past(self.store, Opener(self.sealer), catalogue)
+        store, keys, admission = self.store, self.keys, self.admission
+        catalogue = Catalogue(store)
+        opener = Opener(self.sealer)
+        past = Past(store, opener, catalogue)
+        checks = Checks(store, keys, admission, catalogue, past=past, clock=now_ms)
+        proofs = Proofs(store, keys, admission, catalogue, opener=opener, clock=now_ms)
+        checks.meter = proofs.meter = meter
         return LedgerServices(
             name=self.name,
-            keys=self.keys,
-            intake=Intake(self.admission, catalogue, appender, now_ms),
-            configuration=Configuration(self.admission, catalogue, appender, now_ms),
+            keys=keys,
+            intake=Intake(admission, catalogue, appender, now_ms),
+            configuration=Configuration(admission, catalogue, appender, now_ms),
             catalogue=catalogue,
-            checks=Checks(self.store, self.keys, self.admission, catalogue, past=past, clock=now_ms),
-            proofs=Proofs(
-                self.store, self.keys, self.admission, catalogue, opener=Opener(self.sealer), clock=now_ms
-            ),
-            published=PublishedLog(self.store),
+            checks=checks,
+            proofs=proofs,
+            published=PublishedLog(store),
         )
 
 
@@ -210,6 +220,8 @@ async def _pool(dsn: str, size: int) -> AsyncIterator[asyncpg.Pool]:
         await pool.close()
 
 
-async def _probe(pool: asyncpg.Pool) -> None:
+async def _probe(pool: asyncpg.Pool, metrics: Metrics) -> None:
+    metrics.database_up.set(0)
     with unavailable_on_failure():
         await pool.fetchval("SELECT 1", timeout=_PROBE_SECONDS)
+    metrics.database_up.set(1)

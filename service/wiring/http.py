@@ -1,15 +1,16 @@
 """HTTP/1.1 with limits that uvicorn does not set: how long and how large the head of a request may be."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from signal import SIGINT, SIGTERM
 from socket import socket
 from typing import Any
 
 import uvicorn
-from litestar import Litestar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+ASGIApplication = Callable[..., Awaitable[None]]
 
 HEAD_BYTES_MAX = 32_768
 HEAD_SECONDS_MAX = 20.0
@@ -72,7 +73,7 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: Litestar,
+        app: ASGIApplication,
         *,
         shutdown_seconds: int,
         on_ready: Callable[[], None],

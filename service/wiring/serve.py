@@ -14,14 +14,15 @@ from dataclasses import dataclass
 
 import uvloop
 
-from service.api.app import create_app
 from service.core.errors import LedgerError
 from service.settings import Settings
+from service.telemetry.requests import Observed
 from service.wiring.bootstrap import greeting, prepare
-from service.wiring.compose import open_services
+from service.wiring.compose import Composition, open_services
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.http import BACKLOG, Server
-from service.wiring.workers import decode_assignment, parent_is_gone, supervise
+from service.wiring.observing import metrics_served, observed, shared_metrics
+from service.wiring.workers import decode_assignment, encode_assignment, parent_is_gone, supervise
 
 
 class ServeError(LedgerError):
@@ -56,15 +57,10 @@ async def _run_alone(
     async with kept_running(settings), open_services(settings, dsn) as composition:
         key = await prepare(settings, composition, example_sender=serving.example_sender)
         hello = greeting(settings, url, key, example_sender=serving.example_sender)
-        services = composition.services
-        server = Server(
-            create_app(services),
-            shutdown_seconds=settings.shutdown_seconds,
-            on_ready=lambda: _say(hello),
-            on_drain=lambda: setattr(services, "draining", True),
-        )
-        _spare_the_collector()
-        await server.serve([listening])
+        with observed(settings, composition) as app, metrics_served(settings, composition.metrics):
+            server = _server(settings, composition, app, on_ready=lambda: _say(hello))
+            _spare_the_collector()
+            await server.serve([listening])
 
 
 async def _run_several(
@@ -74,7 +70,15 @@ async def _run_several(
         async with open_services(settings, dsn) as composition:
             key = await prepare(settings, composition, example_sender=serving.example_sender)
         hello = greeting(settings, url, key, example_sender=serving.example_sender)
-        await supervise(settings, dsn, listening, count=serving.workers, on_ready=lambda: _say(hello))
+        with shared_metrics(settings) as environment:
+            await supervise(
+                settings,
+                encode_assignment(settings, dsn, listening),
+                listening.fileno(),
+                environment=environment,
+                count=serving.workers,
+                on_ready=lambda: _say(hello),
+            )
 
 
 def serve_as_worker(assignment: bytes) -> None:
@@ -89,22 +93,28 @@ def serve_as_worker(assignment: bytes) -> None:
 
 async def _run_worker(settings: Settings, dsn: str, listening: socket.socket) -> None:
     async with open_services(settings, dsn) as composition:
-        services = composition.services
-        server = Server(
-            create_app(services),
-            shutdown_seconds=settings.shutdown_seconds,
-            on_ready=lambda: _say("ready"),
-            on_drain=lambda: setattr(services, "draining", True),
-        )
+        with observed(settings, composition) as app:
+            server = _server(settings, composition, app, on_ready=lambda: _say("ready"))
 
-        async def stop_with_parent() -> None:
-            await parent_is_gone()
-            server.stop()
+            async def stop_with_parent() -> None:
+                await parent_is_gone()
+                server.stop()
 
-        _spare_the_collector()
-        watch = asyncio.create_task(stop_with_parent())
-        await server.serve([listening])
-        watch.cancel()
+            _spare_the_collector()
+            watch = asyncio.create_task(stop_with_parent())
+            await server.serve([listening])
+            watch.cancel()
+
+
+def _server(
+    settings: Settings, composition: Composition, app: Observed, *, on_ready: Callable[[], None]
+) -> Server:
+    return Server(
+        app,
+        shutdown_seconds=settings.shutdown_seconds,
+        on_ready=on_ready,
+        on_drain=lambda: setattr(composition.services, "draining", True),
+    )
 
 
 def _in_loop(main: Callable[[], Awaitable[None]]) -> None:

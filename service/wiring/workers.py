@@ -9,13 +9,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
 
 from service.core.errors import LedgerError
 from service.settings import Settings, read_settings
+from service.telemetry.metrics import forget_process
 
 WORKER_COMMAND = "_worker"
 """The hidden command that a worker process runs."""
@@ -59,13 +60,21 @@ async def parent_is_gone() -> None:
 
 
 async def supervise(
-    settings: Settings, dsn: str, listening: socket.socket, *, count: int, on_ready: Callable[[], None]
+    settings: Settings,
+    assignment: bytes,
+    descriptor: int,
+    *,
+    environment: Mapping[str, str],
+    count: int,
+    on_ready: Callable[[], None],
 ) -> None:
-    """Keep `count` workers serving until SIGTERM or SIGINT; then let them finish.
+    """Keep `count` workers serving the socket of this descriptor until SIGTERM or SIGINT; let them finish.
+
+    `environment`: what theirs has beside ours.
 
     Raises `WorkerError` when one of them ends by itself: then all are stopped.
     """
-    crew = _Crew(settings, dsn, listening)
+    crew = _Crew(settings, assignment, descriptor, environment)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, crew.stopping.set)
@@ -84,10 +93,13 @@ async def supervise(
 
 
 class _Crew:
-    def __init__(self, settings: Settings, dsn: str, listening: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, assignment: bytes, descriptor: int, environment: Mapping[str, str]
+    ) -> None:
         self._settings = settings
-        self._assignment = encode_assignment(settings, dsn, listening)
-        self._descriptor = listening.fileno()
+        self._assignment = assignment
+        self._descriptor = descriptor
+        self._environment = environment
         self._ready = asyncio.Semaphore(0)
         self.stopping = asyncio.Event()
 
@@ -115,7 +127,7 @@ class _Crew:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             pass_fds=[self._descriptor],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), **self._environment},
             # Ctrl-C at a terminal is for the parent: it lets each worker finish.
             start_new_session=True,
         )
@@ -133,6 +145,7 @@ class _Crew:
         finally:
             stopped.cancel()
             told.cancel()
+            forget_process(worker.pid)
 
     async def _tell(self, worker: asyncio.subprocess.Process) -> None:
         if worker.stdin is None or worker.stdout is None:

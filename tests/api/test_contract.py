@@ -11,7 +11,7 @@ from service.api.contract import openapi_document
 from tests.support.http_service import Service, grant, question, withdrawal
 
 CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.json"
-PUBLIC = {"/livez", "/readyz", "/openapi.json", "/.well-known/jwks.json"}
+PUBLIC = {"/metrics", "/livez", "/readyz", "/openapi.json", "/.well-known/jwks.json"}
 
 
 def written(document: object) -> str:

@@ -12,6 +12,8 @@ from httpx import ASGITransport, AsyncClient, Response
 from service.api.access import SCOPES
 from service.api.app import create_app
 from service.settings import Settings
+from service.telemetry.requests import Observed
+from service.telemetry.tracing import Tracing
 from service.wiring.compose import Composition, now_ms, open_services
 from service.wiring.key_ring import issue_key
 
@@ -96,11 +98,13 @@ def withdrawal(event_id: str = "withdrawal-1", **changes: object) -> dict[str, A
 
 
 @asynccontextmanager
-async def running(dsn: str, data: Path) -> AsyncIterator[Service]:
-    """Start on a migrated database, with the sender Acme registered."""
+async def running(dsn: str, data: Path, *, tracing: Tracing | None = None) -> AsyncIterator[Service]:
+    """Start on a migrated database, with the sender Acme registered; every request is logged."""
     settings = Settings(database_url=dsn, data_dir=data, pool_size=3)
     async with open_services(settings, dsn) as composition:
-        app = create_app(composition.services)
+        app = Observed(
+            create_app(composition.services), composition.metrics, log_requests="all", tracing=tracing
+        )
         (ledger_id,) = composition.services.ledgers
         # httpx and Litestar describe the same ASGI application with different types.
         transport = ASGITransport(app=cast("Any", app), raise_app_exceptions=False)

@@ -6,11 +6,22 @@ tokens, bodies, query strings and paths with parameters are never passed to a lo
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import msgspec
 import structlog
 
 _RENDER = msgspec.json.Encoder(enc_hook=str)
+
+
+class _StandardError:
+    """Standard error as it is when something is written, not as it was when a logger was first used."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def _to_json(_logger: object, _name: str, event: structlog.typing.EventDict) -> str:
@@ -29,7 +40,7 @@ def configure_logging(*, verbose: bool = False) -> None:
     structlog.configure(
         processors=[*shared, _to_json],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -1,0 +1,1 @@
+"""What the service tells its operators: logs, metrics and traces. None of it knows whom an event is about."""
