@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 
@@ -58,45 +59,32 @@ class Metrics:
         )
 
     def _count_ledgers(self) -> None:
-        registry = self._registry
-        self.checks = Counter(
-            "ledger_checks",
-            "Answers to 'may this be sent?'.",
-            ("ledger", "decision", "reason"),
-            registry=registry,
+        counter = partial(Counter, registry=self._registry)
+        histogram = partial(Histogram, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry)
+        one = ("ledger",)
+        self.checks = counter(
+            "ledger_checks", "Answers to 'may this be sent?'.", ("ledger", "decision", "reason")
         )
-        self.append_seconds = Histogram(
-            "ledger_append_seconds",
-            "One group commit, from the lock to the high-water mark.",
-            ("ledger",),
-            buckets=_SECONDS,
-            registry=registry,
+        self.append_seconds = histogram(
+            "ledger_append_seconds", "One group commit, lock to mark.", one, buckets=_SECONDS
         )
-        self.append_batch_events = Histogram(
-            "ledger_append_batch_events",
-            "Events in one group commit.",
-            ("ledger",),
-            buckets=_BATCH,
-            registry=registry,
+        self.append_batch_events = histogram(
+            "ledger_append_batch_events", "Events in one group commit.", one, buckets=_BATCH
         )
-        self.appended = Counter(
-            "ledger_append_events",
-            "Events that were to be written, by what became of them.",
-            ("ledger", "outcome"),
-            registry=registry,
+        self.appended = counter(
+            "ledger_append_events", "Events that were to be written, by outcome.", ("ledger", "outcome")
         )
-        self.waiting = Gauge(
+        self.waiting = gauge(
             "ledger_append_waiting",
             "Events that wait for a group commit.",
-            ("ledger",),
-            registry=registry,
+            one,
             multiprocess_mode="livesum",
         )
-        self.position = Gauge(
+        self.position = gauge(
             "ledger_head_position",
-            "Index of the newest epoch entry that this service has signed or read.",
-            ("ledger",),
-            registry=registry,
+            "Index of the newest epoch entry signed here.",
+            one,
             multiprocess_mode="livemax",
         )
 
