@@ -17,8 +17,8 @@ from service.core.errors import AddressError
 
 CANONICALISER_VERSION = 1
 
-_EMAIL_CHARS_MAX = 254
-_LOCAL_CHARS_MAX = 64
+_EMAIL_BYTES_MAX = 254
+_LOCAL_BYTES_MAX = 64
 _INPUT_CHARS_MAX = 320
 
 # The common case, decided without a library: dot-atom local part, letters-digits-hyphens domain with a
@@ -29,7 +29,10 @@ _PLAIN_EMAIL = re.compile(
 )
 # Hyphens in the third and fourth place are reserved for A-labels (RFC 5891 §4.2.3.1).
 _RESERVED_LABEL = re.compile(r"(?:@|\.)[a-z0-9]{2}--")
+# Two labels at least, and a top-level domain that ends in a letter, as all do: `user@host` is no address.
+_DOMAIN = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]*[a-z]")
 _PHONE = re.compile(r"\+[0-9][0-9 ().\-/]{4,30}")
+_NO_DIGIT = re.compile(r"[^0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,7 @@ def _canonical_email(value: str, pointer: str) -> str:
         raise AddressError("the address is too long", pointer=pointer, code="address_too_long")
     lowered = value.strip(" \t").lower() if value.isascii() else value
     if _PLAIN_EMAIL.fullmatch(lowered) and not _RESERVED_LABEL.search(lowered):
-        if len(lowered) > _EMAIL_CHARS_MAX or lowered.index("@") > _LOCAL_CHARS_MAX:
-            raise AddressError("the address is too long", pointer=pointer, code="address_too_long")
+        _require_short(lowered, pointer)
         return lowered
     return _canonical_unusual_email(value, pointer)
 
@@ -77,15 +79,25 @@ def _canonical_unusual_email(value: str, pointer: str) -> str:
         if not at:
             raise AddressError("an e-mail address has an @", pointer=pointer, code="address_syntax")
         ascii_domain = idna.encode(domain, uts46=True, transitional=False, std3_rules=True).decode().lower()
-        validate_email(f"{local}@{ascii_domain}", check_deliverability=False, test_environment=True)
+        # The domain is settled already; the library would refuse names such as `intern.local`, which have one
+        # form like any other.
+        validate_email(f"{local}@example.org", check_deliverability=False)
+        if not _DOMAIN.fullmatch(ascii_domain):
+            raise AddressError("an e-mail address ends in a domain", pointer=pointer, code="address_syntax")
     except (EmailNotValidError, idna.IDNAError, UnicodeError) as error:
         raise AddressError(
             "this is not an e-mail address that can be delivered to", pointer=pointer, code="address_syntax"
         ) from error
     canonical = unicodedata.normalize("NFC", local.lower()) + "@" + ascii_domain
-    if len(canonical.encode()) > _EMAIL_CHARS_MAX:
-        raise AddressError("the address is too long", pointer=pointer, code="address_too_long")
+    _require_short(canonical, pointer)
     return canonical
+
+
+def _require_short(canonical: str, pointer: str) -> None:
+    """RFC 5321 §4.5.3.1: octets, and RFC 3696 (erratum 1690) for the whole."""
+    local = canonical.rpartition("@")[0]
+    if len(canonical.encode()) > _EMAIL_BYTES_MAX or len(local.encode()) > _LOCAL_BYTES_MAX:
+        raise AddressError("the address is too long", pointer=pointer, code="address_too_long")
 
 
 def _canonical_phone(value: str, pointer: str) -> str:
@@ -104,4 +116,12 @@ def _canonical_phone(value: str, pointer: str) -> str:
         raise AddressError(
             "no number of that country has this length", pointer=pointer, code="address_syntax"
         )
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    canonical = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    # The library drops a national prefix ("+31 06…"). Whether that was meant is a guess.
+    if canonical != "+" + _NO_DIGIT.sub("", trimmed):
+        raise AddressError(
+            "a phone number has no national prefix after its country code",
+            pointer=pointer,
+            code="address_syntax",
+        )
+    return canonical
