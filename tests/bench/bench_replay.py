@@ -18,6 +18,7 @@ from tests.support.log_writer import Line, LogWriter, named, replayed
 
 EVENTS_PER_SUBJECT = 5
 BATCH = 256
+EVIDENCE = b'{"ip":"192.0.2.7"}'
 BODIES: tuple[dict[str, object], ...] = (
     {
         "type": "consent_granted",

@@ -1,0 +1,22 @@
+"""The vectors of every format but the bundle's: `python -m tests.support.vectors` writes them anew.
+
+They are the same at every run. A format that is released never changes, so neither do its vectors; a test
+holds the files to what is made here.
+"""
+
+from collections.abc import Iterator
+
+from tests.support.vectors import entries, identities, logs, proofs, signatures
+from tests.support.vectors.case import Vectors
+
+
+def all_vectors() -> Iterator[Vectors]:
+    """Every file of vectors."""
+    for part in (identities, entries, proofs, signatures, logs):
+        yield from part.all_of_them()
+
+
+if __name__ == "__main__":
+    for vectors in all_vectors():
+        vectors.path.parent.mkdir(parents=True, exist_ok=True)
+        vectors.path.write_text(vectors.text(), encoding="utf-8")
