@@ -61,11 +61,23 @@ def test_a_reader_written_from_the_page_judges_it_the_same(name: str, case: dict
 
 
 def test_the_second_reader_shares_no_code_with_the_service() -> None:
-    allowed = {"base64", "binascii", "collections", "cryptography", "hashlib", "hmac", "json", "pathlib", "re"}
+    allowed = {
+        "base64",
+        "binascii",
+        "collections",
+        "cryptography",
+        "hashlib",
+        "hmac",
+        "json",
+        "pathlib",
+        "re",
+    }
     allowed |= {"typing", "unicodedata"} | {"idna", "phonenumbers"}  # the two tables that the page names
     for module in (ROOT / "tests" / "support" / "plain_reader").glob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for name in names:
-                assert name.partition(".")[0] in allowed or name.startswith("tests.support.plain_reader"), name
+                assert name.partition(".")[0] in allowed or name.startswith("tests.support.plain_reader"), (
+                    name
+                )

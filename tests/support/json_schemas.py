@@ -131,7 +131,9 @@ def _decision() -> tuple[Schema, dict[str, Schema]]:
     schema["additionalProperties"] = False
     # An allow is never for a person to judge, and each code is an allow's or a deny's.
     schema["if"] = {"properties": {"decision": {"const": "allow"}}}
-    schema["then"] = {"properties": {"reason_code": {"enum": sorted(ALLOW_CODES)}, "needs_human": {"const": False}}}
+    schema["then"] = {
+        "properties": {"reason_code": {"enum": sorted(ALLOW_CODES)}, "needs_human": {"const": False}}
+    }
     schema["else"] = {"properties": {"reason_code": {"enum": [*sorted(DENY_CODES), unexplained]}}}
     return schema, definitions | rule
 
