@@ -1,4 +1,4 @@
-"""The published JSON Schemas: as the code makes them, kept by what the service reads, refusing what it refuses."""
+"""The published JSON Schemas: as the code makes them, and of one mind with the service's own readers."""
 
 import json
 from typing import Any, get_args
@@ -81,12 +81,9 @@ async def test_the_events_and_questions_of_the_worked_cases_keep_them() -> None:
 
 def test_the_calls_of_the_readme_keep_them() -> None:
     recorded, asked, proved = readme_calls()
-    assert (
-        complaints("event", recorded) == complaints("question", asked) == complaints("question", proved) == []
-    )
-    READERS["event"](recorded)
-    READERS["question"](asked)
-    READERS["question"](proved)
+    for name, body in (("event", recorded), ("question", asked), ("question", proved)):
+        assert complaints(name, body) == []
+        READERS[name](body)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +123,7 @@ def test_real_bundles_their_questions_and_tokens_keep_them(name: str) -> None:
 
 def test_what_the_schema_takes_of_each_type_the_service_takes_too() -> None:
     """The smallest document of each type by its schema, with one value for each field that is required."""
-    definitions = SCHEMAS["event.v1.json"]["$defs"]
+    definitions, codes = SCHEMAS["event.v1.json"]["$defs"], set()
     for kind in get_args(SubmittedEvent):
         schema = definitions[kind.__name__]
         smallest = {name: _any(schema["properties"][name], name) for name in schema["required"]}
@@ -134,8 +131,9 @@ def test_what_the_schema_takes_of_each_type_the_service_takes_too() -> None:
         try:
             parse_event(smallest)
         except InputError as refusal:
-            # What one type asks beyond its shape: a consent of something, a relation with somebody.
-            assert refusal.code == "missing", (kind, refusal.pointer)
+            codes.add(refusal.code)
+    # What a type asks beyond its shape: a consent of something, for instance.
+    assert codes == {"missing"}
 
 
 def _any(schema: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - some JSON value

@@ -1,4 +1,4 @@
-"""Documents that are wrong in one way each, by the schema that must refuse them, and the readers that must too."""
+"""Documents that are wrong in one way each, which a schema and a reader of the service must refuse."""
 
 import re
 from collections.abc import Callable, Mapping

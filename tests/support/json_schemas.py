@@ -1,7 +1,7 @@
-"""The published JSON Schemas, made from the types that read and write: `python -m tests.support.json_schemas`.
+"""The published JSON Schemas, made from the service's types: `python -m tests.support.json_schemas`.
 
-JSON Schema 2020-12. What msgspec cannot know of a type stands here: which events need an address, which fields
-stand beside a question, and what the texts of an answer look like.
+JSON Schema 2020-12. What msgspec cannot know of a type stands here: which events need an address, which
+fields stand beside a question, and what the texts of an answer look like.
 """
 
 import json

@@ -30,6 +30,7 @@ class Auditor:
         self.heads: dict[bytes, tuple[int, int, bytes]] = {}
         self.unheld: list[int] = []
         self.latest, self.epochs, self.rulebook = 0, [-1], ""
+        self.numbered = -1
         self.map_is_known = True
 
     def read(self, raw: bytes, contents: Json | None, note: str | None) -> None:
@@ -115,8 +116,7 @@ class Auditor:
         if self.map_is_known:
             self.find("subject_count_differs", unless=entry["subject_count"] == len(self.heads))
             self.find("rulebook_differs", unless=entry["rulebook_hash"] == self.rulebook)
-        number = self.numbered + 1 if len(self.epochs) > 1 else 0
-        expected = (number, max(0, self.epochs[-1]))
+        expected = (self.numbered + 1, max(0, self.epochs[-1]))
         said = (entry["epoch_no"], entry["previous_epoch_index"])
         self.find("epoch_out_of_order", unless=said == expected)
         self.epochs.append(index)

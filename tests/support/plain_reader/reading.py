@@ -1,7 +1,7 @@
-"""A second reader of every format, written from `schemas/README.md` alone: it shares no code with the service.
+"""A second reader of every format, written from `schemas/README.md` alone; no code is the service's.
 
-That it agrees on every vector shows that the page suffices. It imports the standard library, `cryptography` for
-Ed25519, and two tables (see `identities`).
+That it agrees on every vector shows that the page suffices. It imports the standard library, `cryptography`
+for Ed25519, and two tables (see `identities`).
 """
 
 from collections.abc import Callable, Mapping

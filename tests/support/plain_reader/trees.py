@@ -1,6 +1,7 @@
 """Entries, the log's tree and the map, from `schemas/README.md` alone."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from tests.support.plain_reader.identities import ZERO, sha256
 from tests.support.plain_reader.texts import Json, require, unhex
@@ -71,7 +72,7 @@ def _erasure(fields: Fields) -> Json:
     reason, count = fields.number(1), fields.number(4)
     require(len(fields.raw) == 8 * count, "another count")
     indices = [fields.number(8) for _ in range(count)]
-    require(indices and all(a < b for a, b in zip(indices, indices[1:], strict=False)), "not ascending")
+    require(indices and all(a < b for a, b in pairwise(indices)), "not ascending")
     return {"type": "erasure", "reason": reason, "indices": indices}
 
 

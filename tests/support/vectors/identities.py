@@ -241,7 +241,7 @@ def forms() -> Iterator[Vectors]:
     form.accept(
         "defaults spelled out have the same id", form=whole | {"kind": "web_form", "notice_given": None}
     )
-    for name, (changes, reason) in {
+    wrong: dict[str, tuple[dict[str, Any], str]] = {
         "unknown field": ({"colour": "red"}, "an unknown field"),
         "title of another type": ({"title": 1}, "not the type"),
         "empty text": ({"text": ""}, "a text is not empty"),
@@ -249,7 +249,8 @@ def forms() -> Iterator[Vectors]:
         "box without a label": ({"boxes": [{"name": "a", "default": "ticked"}]}, "a field is missing"),
         "two boxes of one name": ({"boxes": [box, box]}, "a name stands once"),
         "language with a line feed": ({"language": "en\n"}, "not a language tag"),
-    }.items():
+    }
+    for name, (changes, reason) in wrong.items():
         form.refuse(name, reason, form=whole | changes)
     yield form
 

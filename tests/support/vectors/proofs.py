@@ -20,6 +20,9 @@ from tests.support.vectors.case import Vectors
 LEAVES = [hash_leaf(line.entry) for line in small_log().lines]
 STRANGER = b"\x5a" * 32
 
+Forged = dict[str, tuple[dict[str, Any], str]]
+"""What is changed of a good case, and why it is refused then."""
+
 
 def _stored(plan: Sequence[HashRange]) -> Mapping[HashRange, Sequence[bytes]]:
     return {part: LEAVES[part.start : part.stop] for part in plan}  # fewer than 256: level 0 alone
@@ -64,7 +67,7 @@ def inclusions() -> Vectors:
             vectors.accept(f"leaf {index} of {size}", **_inclusion(index, size))
     good = _inclusion(4, 7)
     proof = good["proof"]
-    for name, (changes, reason) in {
+    forged: Forged = {
         "another leaf": ({"leaf": LEAVES[5].hex()}, "leads to another root"),
         "another index": ({"index": 5}, "leads to another root"),
         "index beyond the tree": ({"index": 7}, "the index is below the size"),
@@ -76,7 +79,8 @@ def inclusions() -> Vectors:
         "two hashes exchanged": ({"proof": proof[::-1]}, "leads to another root"),
         "a hash cut off": ({"proof": [proof[0][2:], *proof[1:]]}, "a hash has 32 bytes"),
         "no tree": ({"size": 0, "index": 0}, "the index is below the size"),
-    }.items():
+    }
+    for name, (changes, reason) in forged.items():
         vectors.refuse(name, reason, **good | changes)
     return vectors
 
@@ -90,7 +94,7 @@ def consistencies() -> Vectors:
     good, same = _consistency(3, 7), _consistency(4, 4)
     proof = good["proof"]
     empty = hashlib.sha256().hexdigest()
-    for name, (case, changes, reason) in {
+    forged: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "size 0 before": (
             good,
             {"size1": 0, "root1": empty, "proof": []},
@@ -107,7 +111,8 @@ def consistencies() -> Vectors:
         "a hash cut off": (good, {"proof": [proof[0][2:], *proof[1:]]}, "a hash has 32 bytes"),
         "two roots of one size": (same, {"root2": STRANGER.hex()}, "one size has one root: a fork"),
         "a proof where none is needed": (same, {"proof": [STRANGER.hex()]}, "the proof of one size is empty"),
-    }.items():
+    }
+    for name, (case, changes, reason) in forged.items():
         vectors.refuse(name, reason, **case | changes)
     return vectors
 
@@ -178,58 +183,61 @@ def map_proofs() -> Vectors:
     absent_by_gap = _proof(MAPS["two leaves on one side"], _first_byte(0x01))
     vectors.accept("absent: another leaf stands there", **absent_by_leaf)
     vectors.accept("absent: nothing stands there", **absent_by_gap)
-    _forge(vectors, _proof(content, _first_byte(0x80)), absent_by_leaf, absent_by_gap)
+    present, other = _proof(content, _first_byte(0x80)), absent_by_leaf["other_leaf"]
+    _forge(vectors, present, _of_presence(present, other))
+    _forge(vectors, absent_by_leaf, _of_absence_by_leaf(other))
+    _forge(vectors, absent_by_gap, _of_absence_by_gap())
     return vectors
 
 
-def _forge(
-    vectors: Vectors, present: dict[str, Any], by_leaf: dict[str, Any], by_gap: dict[str, Any]
-) -> None:
-    siblings, own = present["siblings"], {"key": present["key"], "value": present["value"]}
-    zero, stranger = "00" * 32, STRANGER.hex()
-    lengthened = _lengthened(present)
-    for name, (case, changes, reason) in {
-        "another value": (present, {"value": stranger}, "leads to another root"),
-        "another key": (present, {"key": stranger}, "leads to another root"),
-        "another root": (present, {"root": stranger}, "leads to another root"),
-        "a sibling dropped": (present, {"siblings": siblings[1:]}, "leads to another root"),
-        "a sibling added": (present, {"siblings": [*siblings, stranger]}, "leads to another root"),
-        "siblings exchanged": (present, {"siblings": siblings[::-1]}, "leads to another root"),
-        "a sibling cut off": (present, {"siblings": [siblings[0][2:], *siblings[1:]]}, "a hash has 32 bytes"),
-        "no sibling": (present, {"siblings": []}, "the root is always a parent"),
-        "257 siblings": (present, {"siblings": [stranger] * 257}, "a key has 256 bits"),
-        "another leaf beside a value": (
-            present,
-            {"other_leaf": by_leaf["other_leaf"]},
-            "present or absent, not both",
+def _forge(vectors: Vectors, good: dict[str, Any], forged: Forged) -> None:
+    for name, (changes, reason) in forged.items():
+        vectors.refuse(name, reason, **good | changes)
+
+
+def _of_presence(present: dict[str, Any], other_leaf: dict[str, str]) -> Forged:
+    siblings, stranger = present["siblings"], STRANGER.hex()
+    own = {"key": present["key"], "value": present["value"]}
+    return {
+        "another value": ({"value": stranger}, "leads to another root"),
+        "another key": ({"key": stranger}, "leads to another root"),
+        "another root": ({"root": stranger}, "leads to another root"),
+        "a sibling dropped": ({"siblings": siblings[1:]}, "leads to another root"),
+        "a sibling added": ({"siblings": [*siblings, stranger]}, "leads to another root"),
+        "siblings exchanged": ({"siblings": siblings[::-1]}, "leads to another root"),
+        "a sibling cut off": ({"siblings": [siblings[0][2:], *siblings[1:]]}, "a hash has 32 bytes"),
+        "no sibling": ({"siblings": []}, "the root is always a parent"),
+        "257 siblings": ({"siblings": [stranger] * 257}, "a key has 256 bits"),
+        "another leaf beside a value": ({"other_leaf": other_leaf}, "present or absent, not both"),
+        "a leaf below its shallowest place": (
+            _lengthened(present),
+            "the deepest sibling is missing below depth 1",
         ),
-        "a leaf below its shallowest place": (lengthened, {}, "the deepest sibling is missing below depth 1"),
-        "present, said to be absent": (present, {"value": None}, "leads to another root"),
-        "absent by its own leaf": (
-            present,
-            {"value": None, "other_leaf": own},
-            "the other leaf is another key's",
-        ),
-        "absent by a leaf off its path": (
-            by_gap,
-            {"other_leaf": {"key": "80" + "00" * 31, "value": stranger}},
-            "the other leaf shares the path",
-        ),
-        "absent, said to be present with zeros": (by_gap, {"value": zero}, "leads to another root"),
-        "absent, said to be present": (
-            by_leaf,
-            {"value": stranger, "other_leaf": None},
-            "leads to another root",
-        ),
+        "present, said to be absent": ({"value": None}, "leads to another root"),
+        "absent by its own leaf": ({"value": None, "other_leaf": own}, "the other leaf is another key's"),
+        "key of 31 bytes": ({"key": present["key"][2:]}, "a key has 32 bytes"),
+        "value of 31 bytes": ({"value": present["value"][2:]}, "a value has 32 bytes"),
+    }
+
+
+def _of_absence_by_leaf(other_leaf: dict[str, str]) -> Forged:
+    stranger = STRANGER.hex()
+    said = {"value": stranger, "other_leaf": None}
+    return {
+        "absent, said to be present": (said, "leads to another root"),
         "another value of the other leaf": (
-            by_leaf,
-            {"other_leaf": by_leaf["other_leaf"] | {"value": stranger}},
+            {"other_leaf": other_leaf | {"value": stranger}},
             "leads to another root",
         ),
-        "key of 31 bytes": (present, {"key": present["key"][2:]}, "a key has 32 bytes"),
-        "value of 31 bytes": (present, {"value": present["value"][2:]}, "a value has 32 bytes"),
-    }.items():
-        vectors.refuse(name, reason, **case | changes)
+    }
+
+
+def _of_absence_by_gap() -> Forged:
+    off = {"key": "80" + "00" * 31, "value": STRANGER.hex()}
+    return {
+        "absent by a leaf off its path": ({"other_leaf": off}, "the other leaf shares the path"),
+        "absent, said to be present with zeros": ({"value": "00" * 32}, "leads to another root"),
+    }
 
 
 def _lengthened(present: dict[str, Any]) -> dict[str, Any]:

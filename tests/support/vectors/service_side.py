@@ -117,7 +117,7 @@ def form(given: Json) -> Json:
     return {"text": text.decode(), "id": form_id(read)}
 
 
-_TYPES: Final = {
+_TYPES: Final[dict[type, tuple[str, Callable[[Any], bytes]]]] = {
     GenesisEntry: ("genesis", encode_genesis),
     EventEntry: ("event", lambda e: encode_event(e.prev_leaf_hash, e.recorded_at_ms, e.commitment)),
     EpochEntry: ("epoch", encode_epoch),

@@ -72,16 +72,29 @@ def notes() -> Vectors:
     note = _signed(TEXT)
     known = {"vkeys": [VKEY]}
     line = note.rpartition("\n\n")[2]
-    blob = line.split(" ")[2].rstrip("\n")
     vectors.accept("one signature", note=note, **known)
     vectors.accept("an empty line within the text", note=_signed("a\n\nb\n"), **known)
     vectors.accept("an unknown key beside the known one", note=_signed(TEXT, STRANGER, SIGNER), **known)
     vectors.accept("one key twice counts once", note=note + line, **known)
     both = {"vkeys": [VKEY, WITNESS_KEY.vkey]}
     vectors.accept("a witness's cosignature", note=_cosigned(note, 1_795_000_000), **both)
-    for name, (bad, reason) in {
+    for name, (bad, reason) in _bad_notes(note, line).items():
+        vectors.refuse(name, reason, note=bad, **known)
+    vectors.refuse(
+        "cosignature that says another time",
+        "the time is signed too",
+        note=_cosigned(note, 1_795_000_000, said=1_795_000_001),
+        **both,
+    )
+    return vectors
+
+
+def _bad_notes(note: str, line: str) -> dict[str, tuple[str, str]]:
+    """A good note, whose one signature line this is, in every way wrong; and why each is."""
+    blob = line.split(" ")[2].rstrip("\n")
+    return {
         "bad signature": (note.replace("1043", "1044"), "the signature is wrong"),
-        "one signature of two bad": (
+        "a second signature, which is wrong": (
             note + line.replace(blob, _b64(_flipped(blob))),
             "a known key signed wrongly",
         ),
@@ -103,15 +116,7 @@ def notes() -> Vectors:
         "no line feed at the end": (note[:-1], "every line ends in a line feed"),
         "control character in the text": (_signed_anyhow("a\tb\n"), "no control characters"),
         "carriage returns": (_signed_anyhow(TEXT.replace("\n", "\r\n")), "no control characters"),
-    }.items():
-        vectors.refuse(name, reason, note=bad, **known)
-    vectors.refuse(
-        "cosignature that says another time",
-        "the time is signed too",
-        note=_cosigned(note, 1_795_000_000, said=1_795_000_001),
-        **both,
-    )
-    return vectors
+    }
 
 
 def _flipped(blob: str) -> bytes:
@@ -128,21 +133,7 @@ def checkpoints() -> Vectors:
     vectors.accept("a checkpoint of a real log", note=(small_log().lines[-1].note or b"").decode(), **asked)
     largest = Checkpoint(ORIGIN, 2**53 - 1, ROOT).text
     vectors.accept("a large tree", note=_signed(largest), **asked)
-    root = _b64(ROOT)
-    for name, (text, reason) in {
-        "another origin": (TEXT.replace("acme/1", "acme/2"), "of another log"),
-        "no origin": (TEXT.replace(ORIGIN, ""), "the first line is the origin"),
-        "extra line": (TEXT + "more\n", "three lines"),
-        "two lines": (f"{ORIGIN}\n1043\n", "three lines"),
-        "size with a leading zero": (TEXT.replace("1043", "01043"), "a size in its only spelling"),
-        "size with a sign": (TEXT.replace("1043", "+1043"), "a size in its only spelling"),
-        "size in hex": (TEXT.replace("1043", "0x413"), "a size in its only spelling"),
-        "size of 2^63": (TEXT.replace("1043", str(2**63)), "a size is at most 2^63 - 1"),
-        "root in hex": (TEXT.replace(root, ROOT.hex()), "a root is the base64 of 32 bytes"),
-        "root of 31 bytes": (TEXT.replace(root, _b64(ROOT[1:])), "a root is the base64 of 32 bytes"),
-        "root without padding": (TEXT.replace(root, root.rstrip("=")), "base64 in its only spelling"),
-        "root with bits to spare": (TEXT.replace(root, root[:-2] + "F="), "base64 in its only spelling"),
-    }.items():
+    for name, (text, reason) in _bad_checkpoints().items():
         vectors.refuse(name, reason, note=_signed_anyhow(text), **asked)
     vectors.refuse(
         "bad signature", "the signature is wrong", note=_signed(TEXT).replace("1043", "1044"), **asked
@@ -162,6 +153,25 @@ def checkpoints() -> Vectors:
         **asked | {"vkeys": [other.verifier.vkey]},
     )
     return vectors
+
+
+def _bad_checkpoints() -> dict[str, tuple[str, str]]:
+    """The text of a checkpoint in every way wrong; and why each is."""
+    root = _b64(ROOT)
+    return {
+        "another origin": (TEXT.replace("acme/1", "acme/2"), "of another log"),
+        "no origin": (TEXT.replace(ORIGIN, ""), "the first line is the origin"),
+        "extra line": (TEXT + "more\n", "three lines"),
+        "two lines": (f"{ORIGIN}\n1043\n", "three lines"),
+        "size with a leading zero": (TEXT.replace("1043", "01043"), "a size in its only spelling"),
+        "size with a sign": (TEXT.replace("1043", "+1043"), "a size in its only spelling"),
+        "size in hex": (TEXT.replace("1043", "0x413"), "a size in its only spelling"),
+        "size of 2^63": (TEXT.replace("1043", str(2**63)), "a size is at most 2^63 - 1"),
+        "root in hex": (TEXT.replace(root, ROOT.hex()), "a root is the base64 of 32 bytes"),
+        "root of 31 bytes": (TEXT.replace(root, _b64(ROOT[1:])), "a root is the base64 of 32 bytes"),
+        "root without padding": (TEXT.replace(root, root.rstrip("=")), "base64 in its only spelling"),
+        "root with bits to spare": (TEXT.replace(root, root[:-2] + "F="), "base64 in its only spelling"),
+    }
 
 
 def tokens() -> Vectors:
