@@ -1,10 +1,8 @@
 """A whole log, derived again from `schemas/README.md` alone: every code of its table, where it belongs."""
 
-import json
 from typing import Any
 
 from tests.support.plain_reader.identities import (
-    SCHEMAS,
     ZERO,
     chained,
     committed,
@@ -12,12 +10,12 @@ from tests.support.plain_reader.identities import (
     read_record,
     sha256,
 )
+from tests.support.plain_reader.shapes import schema_of
 from tests.support.plain_reader.signed import Key, open_checkpoint, read_key
 from tests.support.plain_reader.texts import Json, RefusedError, unhex
 from tests.support.plain_reader.trees import map_root, read_entry, tree_root
 
-_EVENTS = json.loads((SCHEMAS / "event.v1.json").read_text(encoding="utf-8"))
-KNOWN_TYPES = frozenset(_EVENTS["discriminator"]["mapping"])
+KNOWN_TYPES = frozenset(schema_of("event")["discriminator"]["mapping"])
 
 
 class Auditor:

@@ -6,18 +6,15 @@ number plans (here from `phonenumbers`). Everything else is written out.
 
 import hashlib
 import hmac
-import json
 import re
 import unicodedata
-from pathlib import Path
-from typing import Any
 
 import idna
 import phonenumbers
 
+from tests.support.plain_reader.shapes import check, schema_of, without_defaults
 from tests.support.plain_reader.texts import Json, RefusedError, read_canonical, require, unhex, write_json
 
-SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
 ZERO = bytes(32)
 
 
@@ -89,60 +86,13 @@ def secret_commitment(given: Json) -> Json:
 
 def form(given: Json) -> Json:
     """The canonical text of a form and its id."""
-    schema = json.loads((SCHEMAS / "form.v1.json").read_text(encoding="utf-8"))
-    kept = _without_defaults(given["form"], schema, schema)
+    schema = schema_of("form")
+    check(given["form"], schema, schema)
+    kept = without_defaults(given["form"], schema, schema)
     names = [box["name"] for box in kept.get("boxes", [])]
     require(len(set(names)) == len(names), "two boxes of one name")
     text = write_json(kept)
     return {"text": text, "id": hashlib.sha256(text.encode()).hexdigest()}
-
-
-def _without_defaults(value: Any, schema: Json, whole: Json) -> Any:  # noqa: ANN401 - JSON values
-    """What of a document is hashed. Raises `RefusedError` where it is not what the schema says."""
-    schema = _resolved(schema, whole)
-    if "anyOf" in schema:
-        for branch in schema["anyOf"]:
-            try:
-                return _without_defaults(value, branch, whole)
-            except RefusedError:
-                continue
-        raise RefusedError("none of these")
-    _check_plain(value, schema)
-    if isinstance(value, list):
-        return [_without_defaults(item, schema["items"], whole) for item in value]
-    if not isinstance(value, dict):
-        return value
-    known = schema["properties"]
-    require(value.keys() <= known.keys(), "an unknown field")
-    require(set(schema.get("required", ())) <= value.keys(), "a field is missing")
-    kept = {name: _without_defaults(item, known[name], whole) for name, item in value.items()}
-    return {
-        name: item
-        for name, item in kept.items()
-        if "default" not in known[name] or known[name]["default"] != item
-    }
-
-
-def _resolved(schema: Json, whole: Json) -> Json:
-    while "$ref" in schema:
-        schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
-    return schema
-
-
-_TYPES = {"string": str, "array": list, "object": dict, "boolean": bool, "null": type(None)}
-
-
-def _check_plain(value: object, schema: Json) -> None:
-    if "enum" in schema:
-        require(value in schema["enum"], "not one of these")
-        return
-    require(isinstance(value, _TYPES[schema["type"]]), "another type")
-    if isinstance(value, str):
-        require(re.search(schema.get("pattern", ""), value), "another pattern")
-        require(schema.get("minLength", 0) <= len(value), "too short")
-        require(len(value) <= schema.get("maxLength", len(value)), "too long")
-    if isinstance(value, list):
-        require(len(value) <= schema.get("maxItems", len(value)), "too many")
 
 
 _RECORD = {"event", "origin", "prev", "schema", "seq", "subject"}
