@@ -20,11 +20,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `database_url` is also read from plain `DATABASE_URL`; without it an embedded PostgreSQL runs under
     `data_dir`. `origin_host` is the host part of every log's origin and must not change once a log exists.
     Metrics are at `/metrics`, or on `metrics_port` alone where that is set. `tracing` needs the extra `otel`.
+    `public_url` is where people reach the service and begins every unsubscribe link (default: where it
+    listens); links in mail that was sent must stay reachable under the one they were made with.
     """
 
     database_url: str | None = None
     data_dir: Path = Path("var")
     origin_host: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.:-]{0,200}$")] = "ledger.localhost"
+    public_url: (
+        Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.:\[\]-]{1,100}(/[A-Za-z0-9._~-]+)*/?(?!\n)$")]
+        | None
+    ) = None
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     ledger: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] = "main"

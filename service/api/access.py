@@ -27,6 +27,7 @@ SCOPES = {
     "check:detail": "see why, and on which events an answer rests",
     "proof:read": "fetch proof bundles",
     "proof:disclose": "fetch bundles with the secret that ties them to addresses: for a regulator",
+    "link:write": "make unsubscribe links",
     "form:write": "publish forms",
     "sender:write": "register senders",
     "rulebook:write": "publish rulebooks",

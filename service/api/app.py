@@ -7,7 +7,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
-from service.api import checks, configuration, events, health, log
+from service.api import checks, configuration, events, health, log, unsubscribe, unsubscribe_links
 from service.api.access import PUBLIC, Access
 from service.api.bodies import respond
 from service.api.contract import openapi_document
@@ -46,6 +46,9 @@ ROUTES = (
     log.read_keys,
     log.read_tile,
     read_contract,
+    unsubscribe.show_way_out,
+    unsubscribe.use_way_out,
+    unsubscribe_links.make_link,
 )
 
 

@@ -10,7 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 from service.api.access import Principal, require_scope
 from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.problems import ApiError
-from service.api.services import Services, ledger_of
+from service.api.services import LedgerServices, Services, ledger_of
+from service.api.unsubscribe_links import UnsubscribeHeaders, unsubscribe_headers
 from service.core.errors import QuestionError
 from service.core.events import milliseconds
 from service.core.law.explanation import Language, explain
@@ -49,7 +50,10 @@ _PROOFS = (None, "none", "token")
 
 
 class AnswerBody(msgspec.Struct, omit_defaults=True):
-    """An answer. `expires_at`: when it could change with nothing more recorded; absent means never."""
+    """An answer. `expires_at`: when it could change with nothing more recorded; absent means never.
+
+    `unsubscribe`: in every allow, the header fields by which the person can leave.
+    """
 
     decision: str
     reason_code: str
@@ -65,6 +69,7 @@ class AnswerBody(msgspec.Struct, omit_defaults=True):
     further_codes: list[str] | UnsetType = UNSET
     token: str | UnsetType = UNSET
     explanation: str | UnsetType = UNSET
+    unsubscribe: UnsubscribeHeaders | UnsetType = UNSET
 
 
 def read_asked(obj: object) -> tuple[AskedBody, dict[str, object]]:
@@ -100,8 +105,24 @@ async def check(request: ApiRequest) -> Response[bytes]:
     language = own.explain
     if not detail and (own.at or own.known_at or language):
         raise ApiError(403, "insufficient-scope", "The key may not do this", f"the key lacks {DETAIL}")
-    answer = await ledger_of(services, principal).checks.check(asked)
-    return respond(_answer(answer, language))
+    ledger = ledger_of(services, principal)
+    answer = await ledger.checks.check(asked)
+    body = _answer(answer, language)
+    if answer.decision.decision == "allow":
+        body.unsubscribe = _way_out(services, ledger, asked)
+    return respond(body)
+
+
+def _way_out(services: Services, ledger: LedgerServices, asked: Asked) -> UnsubscribeHeaders:
+    question = asked.question
+    return unsubscribe_headers(
+        services,
+        ledger,
+        asked.address,
+        sender=question.sender,
+        category=question.category,
+        channel=question.channel,
+    )
 
 
 def _answer(answer: Answer, language: Language | None) -> AnswerBody:

@@ -12,6 +12,8 @@ from service.api.checks import BUNDLE, AnswerBody, AskedBody
 from service.api.configuration import PublishedBody, SenderBody
 from service.api.events import ReceiptBody
 from service.api.problems import MEDIA_TYPE, Problem
+from service.api.unsubscribe import BODY_BYTES_MAX, WayOutBody
+from service.api.unsubscribe_links import ONE_CLICK, LinkBody, LinkRequest
 from service.core.events import Form, SubmittedEvent
 from service.core.law.question import Question
 from service.core.law.rulebook import RulebookDocument
@@ -42,6 +44,7 @@ _QUESTION = {
     "message": {"optout": True, "identity": True},
     "proof": "token",
 }
+_LINK = {"sender": "acme", "category": "newsletter", "channel": "email", "address": _ADDRESS}
 _FORM = {
     "language": "en",
     "title": "Newsletter",
@@ -61,8 +64,10 @@ _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
         {"id": "acme", "legal_name": "Acme B.V.", "country": "NL"},
         PublishedBody,
     ),
+    ("/v1/unsubscribe-links", "post"): (LinkRequest, _LINK, LinkBody),
     ("/v1/rulebook", "put"): (RulebookDocument, {"schema": 1, "label": "2026-11"}, PublishedBody),
 }
+_WAY_OUT = "/u/"
 _QUESTIONS = ("/v1/checks", "/v1/proofs")
 
 
@@ -70,7 +75,7 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
     """The document as plain JSON values, the same for the same code."""
     document: dict[str, Any] = app.openapi_schema.to_schema()
     types = {kind for pair in _BODIES.values() for kind in (pair[0], pair[2]) if kind is not None}
-    _, components = msgspec.json.schema_components([*types, Problem, Question], ref_template=_REF)
+    _, components = msgspec.json.schema_components([*types, Problem, Question, WayOutBody], ref_template=_REF)
     document["components"] = {
         "schemas": dict(sorted(components.items())),
         "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "clk_…"}},
@@ -92,6 +97,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     operation["security"] = [{"key": []}] if path.startswith("/v1/") else []
     if example is not None:
         operation["requestBody"] = {"required": True, "content": _request(path, request, example)}
+    elif path.startswith(_WAY_OUT) and method == "post":
+        operation["requestBody"] = {"required": True, "content": _one_click()}
     kept = {code: response for code, response in operation["responses"].items() if code < "400"}
     for response in kept.values():
         response.pop("headers", None)
@@ -117,9 +124,30 @@ def _request(path: str, request: Any, example: Any) -> dict[str, Any]:  # noqa: 
     return content
 
 
+def _one_click() -> dict[str, Any]:
+    """Both encodings of RFC 8058, and the field of the page's own buttons."""
+    fields = {
+        "List-Unsubscribe": {"type": "string", "enum": [ONE_CLICK.partition("=")[2]]},
+        "stop": {"type": "string", "enum": ["category", "sender"]},
+    }
+    schema = {
+        "type": "object",
+        "properties": fields,
+        "description": f"One of the two fields; at most {BODY_BYTES_MAX} bytes",
+    }
+    example = {"List-Unsubscribe": "One-Click"}
+    kinds = ("application/x-www-form-urlencoded", "multipart/form-data")
+    return {kind: {"schema": schema, "example": example} for kind in kinds}
+
+
 def _answer(path: str, answer: Any) -> dict[str, Any]:  # noqa: ANN401 - a type
     if path == "/v1/proofs":
         return {BUNDLE: {"schema": {"type": "object"}}}
+    if path.startswith(_WAY_OUT):
+        return {
+            "text/html": {"schema": {"type": "string"}},
+            JSON: {"schema": {"$ref": _REF.format(name="WayOutBody")}},
+        }
     if path.startswith("/log/"):
         kind = "text/plain" if path.endswith("checkpoint") else "application/octet-stream"
         return {kind: {"schema": {"type": "string"}}}

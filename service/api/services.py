@@ -12,6 +12,7 @@ from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys
 from service.ledger.prove import Proofs
 from service.ledger.published import PublishedLog
+from service.ledger.unsubscribe import Unsubscribe
 
 Probe = Callable[[], Awaitable[None]]
 """Raises when the dependency it was registered with is not usable."""
@@ -29,6 +30,7 @@ class LedgerServices:
     checks: Checks
     proofs: Proofs
     published: PublishedLog
+    unsubscribe: Unsubscribe
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class Services:
     """Everything behind the interface. `ledgers` by the id that stands in a credential.
 
     `metrics`: the text of a scrape; None where metrics have a port of their own.
+    `public_url`: where people reach it, without a slash at the end.
     """
 
     keys: KeyRing
@@ -43,6 +46,7 @@ class Services:
     probes: Mapping[str, Probe] = field(default_factory=dict)
     metrics: Callable[[], bytes] | None = None
     draining: bool = False
+    public_url: str = "http://127.0.0.1:8000"
 
 
 def ledger_of(services: Services, principal: Principal) -> LedgerServices:

@@ -88,7 +88,7 @@ class Admission:
         """
         check_times(event, now_ms)
         secret = self._keys.subject_key_secret
-        evidence = canonical_json(event.evidence) if event.evidence is not None else None
+        evidence = _evidence(event)
         sides = [self._side(participant) for participant in participants(event)]
         keys = [subject_key(secret, kind, value) for kind, value, _ in sides]
         entries = []
@@ -100,10 +100,24 @@ class Admission:
         return Admitted(
             entries=tuple(entries),
             dedup_key=dedup_key(secret, event.source, event.source_event_id),
-            body_tag=body_tag(secret, b"".join([*keys, *(entry.body for entry in entries), evidence or b""])),
+            body_tag=_body_tag(secret, entries, evidence),
             forms=forms or {},
             documents=documents,
             rulebook_hash=rulebook_hash,
+        )
+
+    def admit_for(self, event: SubmittedEvent, subject: bytes, now_ms: int) -> Admitted:
+        """As `admit`, for a subject known by its key alone: a link in a message outlives the address.
+
+        `event` has no address. Raises `EventError` for a time that cannot be.
+        """
+        check_times(event, now_ms)
+        secret, evidence = self._keys.subject_key_secret, _evidence(event)
+        entry = self._entry(subject, b"", record_body(event, "address", None), evidence)
+        return Admitted(
+            entries=(entry,),
+            dedup_key=dedup_key(secret, event.source, event.source_event_id),
+            body_tag=_body_tag(secret, [entry], evidence),
         )
 
     @staticmethod
@@ -127,6 +141,16 @@ class Admission:
             evidence=evidence,
             evidence_commitment=evidence_commitment(opening, evidence) if evidence is not None else None,
         )
+
+
+def _evidence(event: SubmittedEvent) -> bytes | None:
+    return canonical_json(event.evidence) if event.evidence is not None else None
+
+
+def _body_tag(secret: bytes, entries: Sequence[PendingEntry], evidence: bytes | None) -> bytes:
+    """Over the subjects, then the bodies, then the evidence: what makes two events the same."""
+    content = [*(entry.subject_key for entry in entries), *(entry.body for entry in entries), evidence or b""]
+    return body_tag(secret, b"".join(content))
 
 
 def _counterpart(role: str, position: int, keys: list[bytes]) -> str | None:

@@ -3,12 +3,16 @@
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from service.core.notes import Signer
+from service.core.unsubscribe import LINK_SECRET_SIZE
 from service.ledger.ports import Randomness, SecretRow
 
 _NONCE_SIZE = 12
 _KEY_SIZE = 32
+_LINK_INFO = b"clv1/unsubscribe-secret"
 
 
 @dataclass(frozen=True)
@@ -17,13 +21,21 @@ class LedgerKeys:
 
     `signer` may be replaced by a rotation and must never be copied to where it can be stolen;
     `subject_key_secret` (K_sub) is for ever and must be escrowed: without it no subject can be found again;
-    `wrapping_key` opens what is sealed.
+    `wrapping_key` opens what is sealed. `link_secrets`: what unsubscribe links were or are made with besides
+    the secret that follows from `wrapping_key`; the first makes new links, and none may ever be dropped,
+    because links have no expiry.
     """
 
     origin: str
     signer: Signer
     subject_key_secret: bytes = field(repr=False)
     wrapping_key: bytes = field(repr=False)
+    link_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def all_link_secrets(self) -> tuple[bytes, ...]:
+        """Every secret that opens an unsubscribe link, the one that makes new links first."""
+        derived = HKDFExpand(SHA256(), LINK_SECRET_SIZE, _LINK_INFO).derive(self.wrapping_key)
+        return (*self.link_secrets, derived)
 
 
 class Sealer:

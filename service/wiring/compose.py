@@ -26,6 +26,7 @@ from service.ledger.ports import Failpoint, Meter
 from service.ledger.prove import Proofs
 from service.ledger.published import PublishedLog
 from service.ledger.startup import check_start
+from service.ledger.unsubscribe import Unsubscribe
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.postgres import PostgresStore, open_pool, unavailable_on_failure
@@ -79,7 +80,8 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Compositi
     async with _pool(dsn, settings.pool_size) as pool:
         access = AccessStore(pool)
         own = await ensure_ledger(settings, access)
-        composition = Composition(Services(CachedKeyRing(access, now_ms), {}), access)
+        services = Services(CachedKeyRing(access, now_ms), {}, public_url=public_url(settings))
+        composition = Composition(services, access)
         ledgers: dict[int, LedgerServices] = {}
         for row in await access.ledgers():
             if row == own or await access.is_begun(row.ledger_id):
@@ -96,6 +98,11 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Compositi
             yield composition
         finally:
             await composition.drain()
+
+
+def public_url(settings: Settings) -> str:
+    """Where people reach this service, without a slash at the end."""
+    return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
 
 
 async def ensure_ledger(settings: Settings, access: AccessStore) -> LedgerRow:
@@ -150,6 +157,7 @@ class LedgerParts:
             checks=checks,
             proofs=proofs,
             published=PublishedLog(store),
+            unsubscribe=Unsubscribe(store, keys, admission, catalogue, appender, clock=now_ms),
         )
 
 

@@ -3,6 +3,10 @@
 `signing.key` is a C2SP signer key (`PRIVATE+KEY+<origin>+…`); `subject.key` and `wrapping.key` are 64
 hexadecimal digits. They are made once, all three or none, and never made again for a ledger that exists: a
 new `subject.key` would make every person in it a stranger. They belong in escrow the day they are made.
+
+Unsubscribe links are made under a secret that follows from `wrapping.key`. To make them under another, write
+a file `unsubscribe.key`: 128 hexadecimal digits a line, the first line makes new links, every line opens its
+own for ever. Add a new line at the end, restart every process, move it to the top, restart again.
 """
 
 import errno
@@ -21,10 +25,12 @@ from service.ledger.ports import Randomness
 from service.wiring.durable import make_private_directory, sync_directory, write_durably
 
 SIGNING, SUBJECT, WRAPPING = "signing.key", "subject.key", "wrapping.key"
+LINKS = "unsubscribe.key"
 
-_FILE_BYTES_MAX = 4096
+_FILE_BYTES_MAX = 16_384
 _KEY_SIZE = 32
 _HEX = re.compile(r"[0-9a-f]{64}")
+_LINK_HEX = re.compile(r"[0-9a-f]{128}")
 # A group may read: that is how an orchestrator mounts a secret for a program that is not root.
 _OPEN_TO_OTHERS = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
 
@@ -93,7 +99,22 @@ def load_keys(directory: Path, origin: str) -> LedgerKeys:
             " and --ledger as they were, or put this ledger's own keys there"
         )
     subject, wrapping = _read_secret(directory / SUBJECT), _read_secret(directory / WRAPPING)
-    return LedgerKeys(origin, signer, subject_key_secret=subject, wrapping_key=wrapping)
+    return LedgerKeys(
+        origin,
+        signer,
+        subject_key_secret=subject,
+        wrapping_key=wrapping,
+        link_secrets=_read_link_secrets(directory / LINKS),
+    )
+
+
+def _read_link_secrets(path: Path) -> tuple[bytes, ...]:
+    if not path.exists():
+        return ()
+    lines = _read(path).split()
+    if not all(_LINK_HEX.fullmatch(line) for line in lines):
+        raise KeysError(f"{path} is damaged (128 hexadecimal digits a line): put the escrowed copy back")
+    return tuple(bytes.fromhex(line) for line in lines)
 
 
 def _read_secret(path: Path) -> bytes:

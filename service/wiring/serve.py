@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass
 
+import msgspec
 import uvloop
 
 from service.core.errors import LedgerError
@@ -45,6 +46,8 @@ def serve(settings: Settings, serving: Serving) -> None:
     """
     with closing(_listen(settings.host, settings.port)) as listening:
         url = _url(settings.host, listening)
+        if settings.public_url is None:
+            settings = msgspec.structs.replace(settings, public_url=url)
         with database(settings) as dsn:
             make_fit(dsn, may_upgrade=settings.database_url is None)
             run = _run_alone if serving.workers == 1 else _run_several
