@@ -104,7 +104,8 @@ def _form(extent: Extent, button: str, means: str, view: WayOut, *, first: bool)
     kind = "" if first else ' class="second"'
     return (
         f'<form method="post"><button{kind} name="{FIELD}" value="{extent}"'
-        f' aria-describedby="means-{extent}">{_named(button, view)}</button><p id="means-{extent}">{_named(means, view)}</p></form>'
+        f' aria-describedby="means-{extent}">{_named(button, view)}</button>'
+        f'<p id="means-{extent}">{_named(means, view)}</p></form>'
     )
 
 

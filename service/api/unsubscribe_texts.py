@@ -40,7 +40,7 @@ TEXTS: Final[Mapping[str, Texts]] = {
         name="English",
         switch="Language",
         ask_title="Unsubscribe",
-        ask_lead="{sender} sends you “{category}”. What shall stop?",
+        ask_lead="{sender} sends you “{category}”. What would you like to stop?",
         category_button="Stop “{category}”",
         category_means="You get no more messages of this kind from {sender} at this address.",
         sender_button="Stop everything from {sender}",
@@ -65,7 +65,8 @@ TEXTS: Final[Mapping[str, Texts]] = {
         category_button="Stop “{category}”",
         category_means="U krijgt op dit adres geen berichten van deze soort meer van {sender}.",
         sender_button="Stop alles van {sender}",
-        sender_means="U krijgt op dit adres helemaal geen reclame meer van {sender}, van welke soort ook.",
+        sender_means="U krijgt op dit adres helemaal geen reclame meer van {sender}, van welke"
+        " soort dan ook.",
         needed="Dit geldt meteen. Berichten die u nodig hebt, zoals een factuur, kunnen nog wel komen.",
         done_title="U bent uitgeschreven",
         category_done="“{category}” van {sender} is gestopt voor dit adres.",
@@ -96,8 +97,8 @@ TEXTS: Final[Mapping[str, Texts]] = {
         close="Sie können diese Seite schließen.",
         bad_link_title="Dieser Link funktioniert nicht",
         bad_link="Wahrscheinlich wurde er unterwegs abgeschnitten. Es wurde nichts geändert. Öffnen Sie ihn"
-        " noch einmal vollständig aus der Nachricht, oder antworten Sie auf die Nachricht und schreiben Sie, dass"
-        " Sie sich abmelden möchten.",
+        " noch einmal vollständig aus der Nachricht, oder antworten Sie auf die Nachricht und schreiben Sie,"
+        " dass Sie sich abmelden möchten.",
         nothing_chosen="Es wurde nichts geändert. Bitte drücken Sie einen der Knöpfe.",
         try_again="Wir konnten das gerade nicht festhalten; es wurde also nichts geändert. Bitte versuchen"
         " Sie es in einer Minute noch einmal.",
@@ -148,7 +149,7 @@ def choose_language(asked: str | None, accepted: str, jurisdiction: str | None =
 
 
 def quality_of(parameter: str) -> float:
-    """The weight `q=…` of an element of `Accept…` (RFC 9110 §12.4.2): 1 where none is given, 0 if unreadable."""
+    """The weight `q=…` of an element of `Accept…` (RFC 9110 §12.4.2): 1 where none is given."""
     name, _, value = parameter.strip().partition("=")
     if name.strip().lower() != "q":
         return 1.0

@@ -27,6 +27,7 @@ from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
 from service.ledger.prove import Proofs
 from service.ledger.sequence import Epoch, Receipt
+from service.ledger.unsubscribe import Unsubscribe
 from tests.support.memory_store import MemoryMark, MemoryStore
 
 ORIGIN = "ledger.test/main/1"
@@ -112,10 +113,23 @@ class SmallLedger:
         self.proofs = Proofs(
             self.store, self.keys, self.admission, catalogue, opener=self.opener, clock=self.clock
         )
+        self.unsubscribe = Unsubscribe(
+            self.store,
+            self.keys,
+            self.admission,
+            catalogue,
+            self.appender,
+            clock=self.clock,
+            sleep=self.sleep,
+        )
 
     def clock(self) -> int:
         """The time it is set to."""
         return self.now_ms
+
+    async def sleep(self, seconds: float) -> None:
+        """Let that much time pass at once."""
+        self.now_ms += int(seconds * SECOND)
 
     async def begin(self, *senders: str) -> "SmallLedger":
         """Sign the genesis and register the senders."""
