@@ -64,7 +64,7 @@ async def show_way_out(request: ApiRequest, token: FromPath[str]) -> Response[by
     if found is None:
         return _unknown(request)
     ledger, link = found
-    view = await ledger.unsubscribe.look(link)
+    view = await (ledger.unsubscribe.look(link) if _wanted(request) == "json" else _seen(ledger, link))
     return _answer(request, view, page=ask_page(view, _language(request, view)))
 
 
@@ -86,7 +86,9 @@ async def use_way_out(request: ApiRequest, token: FromPath[str]) -> Response[byt
     if method == "one_click" and _wanted(request) == "any":
         done = TEXTS[_language(request, None)].one_click
         return Response(done.encode(), media_type=TEXT, headers=HEADERS)
-    view = await _look_after(ledger, link, extent)
+    # The no is recorded: nothing that fails from here on may make it look otherwise.
+    view = await _seen(ledger, link)
+    view = msgspec.structs.replace(view, stopped=view.stopped | {extent})
     return _answer(request, view, page=stopped_page(view, _language(request, view)))
 
 
@@ -142,17 +144,12 @@ def _find(request: ApiRequest, token: str) -> tuple[LedgerServices, UnsubscribeL
     return None
 
 
-async def _look_after(ledger: LedgerServices, link: UnsubscribeLink, extent: Extent) -> WayOut:
-    """What to confirm. The no is recorded: nothing that fails from here on may make it look otherwise."""
+async def _seen(ledger: LedgerServices, link: UnsubscribeLink) -> WayOut:
+    """What to show. The way out is shown also while nobody can say the names of what it leads out of."""
     try:
-        view = await ledger.unsubscribe.look(link)
+        return await ledger.unsubscribe.look(link)
     except LedgerError:
-        view = _bare(link)
-    return msgspec.structs.replace(view, stopped=view.stopped | {extent})
-
-
-def _bare(link: UnsubscribeLink) -> WayOut:
-    return WayOut(link.sender, link.category, frozenset(), "EU")
+        return WayOut(link.sender, link.category, frozenset(), "EU")
 
 
 async def _unclear(request: ApiRequest, ledger: LedgerServices, link: UnsubscribeLink) -> Response[bytes]:
@@ -161,7 +158,7 @@ async def _unclear(request: ApiRequest, ledger: LedgerServices, link: Unsubscrib
     problem = ApiError(400, "nothing-chosen", "Nothing was changed", detail)
     if _wanted(request) != "html":
         return _problem(request, problem)
-    view = await ledger.unsubscribe.look(link)
+    view = await _seen(ledger, link)
     page = ask_page(view, _language(request, view), "nothing_chosen")
     return _html(page, _language(request, view), 400)
 
@@ -173,10 +170,7 @@ async def _not_recorded(
     problem = problem_of(error)
     _log.error("withdrawal_not_recorded", problem=problem.type, request_id=request.state.request_id)
     if _wanted(request) == "html":
-        try:
-            view = await ledger.unsubscribe.look(link)
-        except LedgerError:
-            view = _bare(link)
+        view = await _seen(ledger, link)
         language = _language(request, view)
         response = _html(ask_page(view, language, "try_again"), language, problem.status)
     else:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from service.wiring.keys import SIGNING, SUBJECT, WRAPPING, KeysError, create_keys, keys_directory, load_keys
+from service.wiring.keys import (
+    LINKS,
+    SIGNING,
+    SUBJECT,
+    WRAPPING,
+    KeysError,
+    create_keys,
+    keys_directory,
+    load_keys,
+)
 
 ORIGIN = "ledger.example/main/1"
 FILES = (SIGNING, SUBJECT, WRAPPING)
@@ -53,6 +62,23 @@ def test_a_crash_while_making_keys_leaves_none(directory: Path, monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt):
         create_keys(directory, ORIGIN, os.urandom)
     assert not directory.exists()
+
+
+def test_a_new_link_secret_makes_new_links_and_every_old_link_goes_on_working(directory: Path) -> None:
+    old = create_keys(directory, ORIGIN, os.urandom).all_link_secrets()
+    fresh, other = os.urandom(64), os.urandom(64)
+    (directory / LINKS).write_text(f"{fresh.hex()}\n{other.hex()}\n")
+    (directory / LINKS).chmod(0o600)
+    assert load_keys(directory, ORIGIN).all_link_secrets() == (fresh, other, *old)
+
+
+@pytest.mark.parametrize("text", ["ab", "x" * 128, f"{'a' * 128}\n{'b' * 126}"])
+def test_a_damaged_file_of_link_secrets_is_refused(directory: Path, text: str) -> None:
+    create_keys(directory, ORIGIN, os.urandom)
+    (directory / LINKS).write_text(text)
+    (directory / LINKS).chmod(0o600)
+    with pytest.raises(KeysError, match=r"unsubscribe\.key"):
+        load_keys(directory, ORIGIN)
 
 
 def _remove(path: Path) -> None:
