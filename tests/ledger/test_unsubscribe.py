@@ -11,6 +11,7 @@ from service.core.errors import FormatError, UnavailableError
 from service.core.unsubscribe import UnsubscribeLink
 from service.core.verifier import verify_bundle
 from service.ledger import append
+from service.ledger.audit import Audit
 from service.ledger.unsubscribe import PATIENCE_SECONDS, Extent, WayOut
 from tests.support.small_ledger import DAY, GRANT, SECOND, SmallLedger, moment
 
@@ -57,6 +58,14 @@ async def test_a_click_withdraws_and_the_proof_of_it_verifies() -> None:
     assert await answer(ledger) == ("deny", "WITHDRAWN")
     verdict = verify_bundle(await ledger.proofs.bundle(ledger.ask(JANE), disclose=True))
     assert verdict.verified, verdict
+
+
+async def test_the_full_replay_finds_clicks_as_sound_as_anything_else() -> None:
+    ledger = await a_ledger()
+    await click(ledger)
+    await click(ledger, "sender", address="new@example.org")
+    audit = Audit(ledger.store, ledger.keys, ledger.opener, ledger.mark)
+    assert (await audit.run(lambda _done, _all: None)).findings == []
 
 
 async def test_stopping_a_category_leaves_the_others_and_the_other_senders_alone() -> None:
