@@ -13,6 +13,7 @@ import msgspec
 from service.api.checks import AnswerBody, AskedBody
 from service.api.events import ReceiptBody
 from service.api.problems import TYPE_PREFIX, Problem
+from service.api.unsubscribe_links import UnsubscribeHeaders
 from service.core.events import Form, SubmittedEvent
 from service.core.events.parsing import CONFIGURING
 from service.core.events.values import AddressInput
@@ -140,16 +141,22 @@ def _decision() -> tuple[Schema, dict[str, Schema]]:
 
 def answer() -> Schema:
     """An answer."""
-    return _whole(*_decision())
+    schema, definitions = _decision()
+    # Whoever may be written to can leave; whoever may not gets no message to leave by.
+    schema["then"]["required"] = ["unsubscribe"]
+    schema["else"]["properties"]["unsubscribe"] = False
+    return _whole(schema, definitions)
 
 
 def token() -> Schema:
     """The payload of a decision token."""
     asked, definitions = _made("token", "Decision token", Question)
     decision, rules = _decision()
-    of_answers = ("position", "token", "explanation")
+    rules.pop(UnsubscribeHeaders.__name__)
+    of_answers = ("position", "token", "explanation", "unsubscribe")
     decision["properties"] = {k: v for k, v in decision["properties"].items() if k not in of_answers}
     decision["required"] = sorted(decision["properties"])
+    decision["description"] = decision["description"].partition(" `unsubscribe`")[0]
     inner = {
         name: {k: v for k, v in schema.items() if not k.startswith("$")}
         for name, schema in (("Question", asked), ("Decision", decision))
