@@ -21,9 +21,12 @@ _FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window, with a profile of its own that is thrown away."""
+    """Chromium without a window, with a profile of its own that is thrown away.
+
+    For one module: while its driver lives, this thread has a running event loop, and no other test may.
+    """
     installed = next(filter(None, map(shutil.which, _NAMES)), None)
     if installed is None:
         pytest.skip(f"no browser: none of {', '.join(_NAMES)} is installed (on Debian: apt install chromium)")
@@ -33,7 +36,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visited(
     browser: Browser,  # noqa: ARG001 - without one there is nothing to start
     server_dsn: str,
