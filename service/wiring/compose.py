@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -16,18 +16,20 @@ from service.ledger.append import Appender
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
+from service.ledger.feed import Feed
 from service.ledger.genesis import begin
 from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
 from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
-from service.ledger.ports import Failpoint, Meter
+from service.ledger.ports import Bell, Failpoint, Meter
 from service.ledger.prove import Proofs
 from service.ledger.published import PublishedLog
 from service.ledger.startup import check_start
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
+from service.storage.head_watch import HeadWatch, Listener, Notifier
 from service.storage.postgres import PostgresStore, open_pool, unavailable_on_failure
 from service.telemetry.metrics import Metrics
 from service.wiring.database import DatabaseError, explain
@@ -57,7 +59,7 @@ class Composition:
 
     async def drain(self) -> None:
         """Take nothing new in and answer everything that waits."""
-        self.services.draining = True
+        self.services.drain()
         await asyncio.gather(*(appender.drain() for appender in self.appenders))
 
 
@@ -81,21 +83,37 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Compositi
         own = await ensure_ledger(settings, access)
         composition = Composition(Services(CachedKeyRing(access, now_ms), {}), access)
         ledgers: dict[int, LedgerServices] = {}
+        watches: dict[int, HeadWatch] = {}
+        notifier, listener = Notifier(pool), Listener(dsn, watches)
         for row in await access.ledgers():
             if row == own or await access.is_begun(row.ledger_id):
                 parts = await _open_ledger(settings, pool, access, row)
                 meter = composition.metrics.of(row.name)
                 appender = parts.appender(reached, meter)
                 composition.appenders.append(appender)
-                ledgers[row.ledger_id] = parts.services(appender, meter)
+                watch = watches[row.ledger_id] = HeadWatch(parts.store)
+                appender.on_committed = _told(watch, notifier, row.ledger_id)
+                composition.services.on_drain.append(watch.close)
+                ledgers[row.ledger_id] = parts.services(appender, meter, watch)
         composition.services.ledgers = ledgers
         composition.services.probes = {"database": lambda: _probe(pool, composition.metrics)}
         if settings.metrics_port is None:
             composition.services.metrics = composition.metrics.text
+        listener.start()
         try:
             yield composition
         finally:
             await composition.drain()
+            await notifier.close()
+            await listener.stop()
+
+
+def _told(watch: HeadWatch, notifier: Notifier, ledger_id: int) -> Callable[[int], None]:
+    def tell(position: int) -> None:
+        watch.heard(position)
+        notifier.tell(ledger_id, position)
+
+    return tell
 
 
 async def ensure_ledger(settings: Settings, access: AccessStore) -> LedgerRow:
@@ -132,7 +150,7 @@ class LedgerParts:
         appender.meter = meter
         return appender
 
-    def services(self, appender: Appender, meter: Meter) -> LedgerServices:
+    def services(self, appender: Appender, meter: Meter, bell: Bell) -> LedgerServices:
         """The use cases over it."""
         store, keys, admission = self.store, self.keys, self.admission
         catalogue = Catalogue(store)
@@ -150,6 +168,7 @@ class LedgerParts:
             checks=checks,
             proofs=proofs,
             published=PublishedLog(store),
+            feed=Feed(store, opener, bell),
         )
 
 
