@@ -25,6 +25,8 @@ SCOPES = {
     "record:read": "read forms, senders and rulebooks",
     "check:read": "ask whether a message may be sent",
     "check:detail": "see why, and on which events an answer rests",
+    "event:read": "hear of every event, under pseudonyms",
+    "subject:resolve": "see the address an event concerns",
     "proof:read": "fetch proof bundles",
     "proof:disclose": "fetch bundles with the secret that ties them to addresses: for a regulator",
     "link:write": "make unsubscribe links",

@@ -7,7 +7,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
-from service.api import checks, configuration, events, health, log, unsubscribe, unsubscribe_links
+from service.api import checks, configuration, events, feed, health, log, unsubscribe, unsubscribe_links
 from service.api.access import PUBLIC, Access
 from service.api.bodies import respond
 from service.api.contract import openapi_document
@@ -39,6 +39,8 @@ ROUTES = (
     configuration.register_sender,
     events.record_event,
     events.record_events,
+    feed.poll_events,
+    feed.stream_events,
     health.is_alive,
     health.is_ready,
     health.read_metrics,

@@ -1,13 +1,16 @@
 """What the routes need, handed over by the wiring."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from service.api.access import KeyRing, Principal
 from service.api.problems import ApiError
+from service.api.streams import Streams
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
+from service.ledger.feed import Feed
 from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys
 from service.ledger.prove import Proofs
@@ -31,6 +34,7 @@ class LedgerServices:
     proofs: Proofs
     published: PublishedLog
     unsubscribe: Unsubscribe
+    feed: Feed
 
 
 @dataclass(slots=True)
@@ -47,6 +51,16 @@ class Services:
     metrics: Callable[[], bytes] | None = None
     draining: bool = False
     public_url: str = "http://127.0.0.1:8000"
+    streams: Streams = field(default_factory=Streams)
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, for waiting only."""
+    on_drain: list[Callable[[], None]] = field(default_factory=list)
+
+    def drain(self) -> None:
+        """Begin to stop: readiness says no, streams end, whoever waits for an event is answered."""
+        self.draining = True
+        for wake in self.on_drain:
+            wake()
 
 
 def ledger_of(services: Services, principal: Principal) -> LedgerServices:

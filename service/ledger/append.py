@@ -13,7 +13,7 @@ A crash, step by step, by the failpoints' names:
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from service.core.checkpoint import Checkpoint, open_checkpoint
@@ -93,6 +93,7 @@ class Appender:
         self._clock = clock
         self._reached = reached
         self.meter: Meter = UNMETERED
+        self.on_committed: Callable[[int], None] = _nobody_listens
         self._queue: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._remembered = _Remembered()
@@ -208,6 +209,7 @@ class Appender:
             await self._mark.advance(new_head.size, new_head.checkpoint)
             self._remembered.marked = new_head.size
         self._reached("marked")
+        self.on_committed(new_head.position)
         return outcomes
 
     def _check_extends(self, head: Head) -> None:
@@ -306,6 +308,10 @@ class Appender:
         if "" in strata and root_of(strata[""]) != head.map_root:
             raise ForkError("the map was changed behind the service's back: its root is not the head's")
         return strata
+
+
+def _nobody_listens(_position: int) -> None:
+    """Do nothing."""
 
 
 async def _outcomes(answers: list[asyncio.Future[Receipt]]) -> list[Receipt | LedgerError]:

@@ -249,3 +249,17 @@ class HighWaterMark(Protocol):
 
     def advance(self, size: int, note: bytes) -> Awaitable[None]:
         """Durably replace the mark unless it already covers `size`. Never goes back."""
+
+
+class Bell(Protocol):
+    """Tells readers of the feed that something was committed. A hint: they look for themselves too."""
+
+    @property
+    def position(self) -> int:
+        """The newest position that this process has heard of; -1 before it has heard of any."""
+
+    def heard(self, position: int) -> None:
+        """Somebody here has seen, or made, this position."""
+
+    async def wait(self, after: int, seconds: float) -> None:
+        """Return when a position above `after` is known, after so many seconds, or when woken."""

@@ -16,19 +16,21 @@ from service.ledger.append import Appender
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
+from service.ledger.feed import Feed
 from service.ledger.genesis import begin
 from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
 from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
-from service.ledger.ports import Failpoint, Meter
+from service.ledger.ports import Bell, Failpoint, Meter
 from service.ledger.prove import Proofs
 from service.ledger.published import PublishedLog
 from service.ledger.startup import check_start
 from service.ledger.unsubscribe import Unsubscribe
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
+from service.storage.head_watch import Watches
 from service.storage.postgres import PostgresStore, open_pool, unavailable_on_failure
 from service.telemetry.metrics import Metrics
 from service.wiring.database import DatabaseError, explain
@@ -56,9 +58,17 @@ class Composition:
     metrics: Metrics = field(default_factory=Metrics)
     appenders: list[Appender] = field(default_factory=list)
 
+    def take(self, parts: "LedgerParts", reached: Failpoint, watches: Watches) -> LedgerServices:
+        """The services of one more ledger: counted, and heard by whoever follows it."""
+        meter = self.metrics.of(parts.name)
+        appender = parts.appender(reached, meter)
+        appender.on_committed = watches.teller(parts.ledger_id)
+        self.appenders.append(appender)
+        return parts.services(appender, meter, watches.watch(parts.ledger_id, parts.store))
+
     async def drain(self) -> None:
         """Take nothing new in and answer everything that waits."""
-        self.services.draining = True
+        self.services.drain()
         await asyncio.gather(*(appender.drain() for appender in self.appenders))
 
 
@@ -82,22 +92,22 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Compositi
         own = await ensure_ledger(settings, access)
         services = Services(CachedKeyRing(access, now_ms), {}, public_url=public_url(settings))
         composition = Composition(services, access)
-        ledgers: dict[int, LedgerServices] = {}
-        for row in await access.ledgers():
-            if row == own or await access.is_begun(row.ledger_id):
-                parts = await _open_ledger(settings, pool, access, row)
-                meter = composition.metrics.of(row.name)
-                appender = parts.appender(reached, meter)
-                composition.appenders.append(appender)
-                ledgers[row.ledger_id] = parts.services(appender, meter)
-        composition.services.ledgers = ledgers
-        composition.services.probes = {"database": lambda: _probe(pool, composition.metrics)}
-        if settings.metrics_port is None:
-            composition.services.metrics = composition.metrics.text
-        try:
-            yield composition
-        finally:
-            await composition.drain()
+        async with Watches(pool, dsn) as watches:
+            services.on_drain.append(watches.close)
+            services.ledgers = {
+                row.ledger_id: composition.take(
+                    await _open_ledger(settings, pool, access, row), reached, watches
+                )
+                for row in await access.ledgers()
+                if row == own or await access.is_begun(row.ledger_id)
+            }
+            services.probes = {"database": lambda: _probe(pool, composition.metrics)}
+            if settings.metrics_port is None:
+                services.metrics = composition.metrics.text
+            try:
+                yield composition
+            finally:
+                await composition.drain()
 
 
 def public_url(settings: Settings) -> str:
@@ -126,6 +136,7 @@ async def ensure_ledger(settings: Settings, access: AccessStore) -> LedgerRow:
 class LedgerParts:
     """One ledger's store, keys and mark, checked."""
 
+    ledger_id: int
     name: str
     store: PostgresStore
     keys: LedgerKeys
@@ -139,7 +150,7 @@ class LedgerParts:
         appender.meter = meter
         return appender
 
-    def services(self, appender: Appender, meter: Meter) -> LedgerServices:
+    def services(self, appender: Appender, meter: Meter, bell: Bell) -> LedgerServices:
         """The use cases over it."""
         store, keys, admission = self.store, self.keys, self.admission
         catalogue = Catalogue(store)
@@ -158,12 +169,14 @@ class LedgerParts:
             proofs=proofs,
             published=PublishedLog(store),
             unsubscribe=Unsubscribe(store, keys, admission, catalogue, appender, clock=now_ms),
+            feed=Feed(store, opener, bell),
         )
 
 
 def ledger_parts(settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: LedgerKeys) -> LedgerParts:
     """The parts of one ledger, not checked."""
     return LedgerParts(
+        ledger_id=row.ledger_id,
         name=row.name,
         store=PostgresStore(pool, row.ledger_id),
         keys=keys,

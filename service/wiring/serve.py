@@ -116,7 +116,7 @@ def _server(
         app,
         shutdown_seconds=settings.shutdown_seconds,
         on_ready=on_ready,
-        on_drain=lambda: setattr(composition.services, "draining", True),
+        on_drain=composition.services.drain,
     )
 
 

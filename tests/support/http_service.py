@@ -112,5 +112,5 @@ async def running(dsn: str, data: Path, *, tracing: Tracing | None = None) -> As
             service = Service(composition, client, ledger_id)
             client.headers.update(await service.key(*SCOPES))
             acme = {"id": "acme", "legal_name": "Acme B.V.", "country": "NL"}
-            assert (await client.post("/v1/senders", json=acme)).status_code == 201
+            assert (await client.post("/v1/senders", json=acme)).status_code in (200, 201)
             yield service
