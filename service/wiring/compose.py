@@ -23,7 +23,7 @@ from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
 from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
-from service.ledger.ports import Bell, Failpoint, Meter
+from service.ledger.ports import Bell, Clock, Failpoint, Meter
 from service.ledger.prove import Proofs
 from service.ledger.published import PublishedLog
 from service.ledger.startup import check_start
@@ -71,7 +71,9 @@ async def open_access(dsn: str) -> AsyncIterator[AccessStore]:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Composition]:
+async def open_services(
+    settings: Settings, dsn: str, *, clock: Clock = now_ms
+) -> AsyncIterator[Composition]:
     """Compose the services over a migrated database; on leaving, what was accepted is finished first.
 
     Begins the ledger that the settings name if it is new, and checks every ledger before it is served. Raises
@@ -81,13 +83,13 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Compositi
     async with _pool(dsn, settings.pool_size) as pool:
         access = AccessStore(pool)
         own = await ensure_ledger(settings, access)
-        composition = Composition(Services(CachedKeyRing(access, now_ms), {}), access)
+        composition = Composition(Services(CachedKeyRing(access, clock), {}), access)
         ledgers: dict[int, LedgerServices] = {}
         watches: dict[int, HeadWatch] = {}
         notifier, listener = Notifier(pool), Listener(dsn, watches)
         for row in await access.ledgers():
             if row == own or await access.is_begun(row.ledger_id):
-                parts = await _open_ledger(settings, pool, access, row)
+                parts = await _open_ledger(settings, pool, access, row, clock)
                 meter = composition.metrics.of(row.name)
                 appender = parts.appender(reached, meter)
                 composition.appenders.append(appender)
@@ -143,10 +145,11 @@ class LedgerParts:
     sealer: Sealer
     admission: Admission
     mark: HighWaterFile
+    clock: Clock
 
     def appender(self, reached: Failpoint, meter: Meter) -> Appender:
         """The one writer of this process."""
-        appender = Appender(self.store, self.keys, self.sealer, self.mark, clock=now_ms, reached=reached)
+        appender = Appender(self.store, self.keys, self.sealer, self.mark, clock=self.clock, reached=reached)
         appender.meter = meter
         return appender
 
@@ -156,14 +159,14 @@ class LedgerParts:
         catalogue = Catalogue(store)
         opener = Opener(self.sealer)
         past = Past(store, opener, catalogue)
-        checks = Checks(store, keys, admission, catalogue, past=past, clock=now_ms)
-        proofs = Proofs(store, keys, admission, catalogue, opener=opener, clock=now_ms)
+        checks = Checks(store, keys, admission, catalogue, past=past, clock=self.clock)
+        proofs = Proofs(store, keys, admission, catalogue, opener=opener, clock=self.clock)
         checks.meter = proofs.meter = meter
         return LedgerServices(
             name=self.name,
             keys=keys,
-            intake=Intake(admission, catalogue, appender, now_ms),
-            configuration=Configuration(admission, catalogue, appender, now_ms),
+            intake=Intake(admission, catalogue, appender, self.clock),
+            configuration=Configuration(admission, catalogue, appender, self.clock),
             catalogue=catalogue,
             checks=checks,
             proofs=proofs,
@@ -172,7 +175,9 @@ class LedgerParts:
         )
 
 
-def ledger_parts(settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: LedgerKeys) -> LedgerParts:
+def ledger_parts(
+    settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: LedgerKeys, clock: Clock = now_ms
+) -> LedgerParts:
     """The parts of one ledger, not checked."""
     return LedgerParts(
         name=row.name,
@@ -181,6 +186,7 @@ def ledger_parts(settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: L
         sealer=Sealer(keys.wrapping_key, os.urandom),
         admission=Admission(keys, os.urandom),
         mark=HighWaterFile(mark_path(settings.data_dir, row.name), row.origin),
+        clock=clock,
     )
 
 
@@ -198,7 +204,7 @@ async def open_parts(settings: Settings, dsn: str) -> AsyncIterator[LedgerParts]
 
 
 async def _open_ledger(
-    settings: Settings, pool: asyncpg.Pool, access: AccessStore, row: LedgerRow
+    settings: Settings, pool: asyncpg.Pool, access: AccessStore, row: LedgerRow, clock: Clock
 ) -> LedgerParts:
     begun = await access.is_begun(row.ledger_id)
     directory = keys_directory(settings.data_dir, row.name)
@@ -207,7 +213,7 @@ async def _open_ledger(
         keys = load_keys(directory, row.origin)
     else:
         keys = create_keys(directory, row.origin, os.urandom)
-    parts = ledger_parts(settings, pool, row, keys)
+    parts = ledger_parts(settings, pool, row, keys, clock)
     if not begun:
         await begin(
             parts.store,
@@ -215,7 +221,7 @@ async def _open_ledger(
             parts.sealer,
             parts.admission,
             mark=parts.mark,
-            now_ms=now_ms(),
+            now_ms=clock(),
             packs=shipped_packs(),
         )
     try:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import uvloop
 
 from service.core.errors import LedgerError
+from service.ledger.ports import Clock
 from service.settings import Settings
 from service.telemetry.requests import Observed
 from service.wiring.bootstrap import greeting, prepare
-from service.wiring.compose import Composition, open_services
+from service.wiring.compose import Composition, now_ms, open_services
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.http import BACKLOG, Server
 from service.wiring.observing import metrics_served, observed, shared_metrics
@@ -31,10 +32,11 @@ class ServeError(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """How to serve: beside the settings, what only this command knows."""
+    """How to serve: beside the settings, what only this command knows. `clock`: of a single process only."""
 
     workers: int = 1
     example_sender: bool = False
+    clock: Clock = now_ms
 
 
 def serve(settings: Settings, serving: Serving) -> None:
@@ -54,7 +56,7 @@ def serve(settings: Settings, serving: Serving) -> None:
 async def _run_alone(
     settings: Settings, dsn: str, serving: Serving, listening: socket.socket, url: str
 ) -> None:
-    async with kept_running(settings), open_services(settings, dsn) as composition:
+    async with kept_running(settings), open_services(settings, dsn, clock=serving.clock) as composition:
         key = await prepare(settings, composition, example_sender=serving.example_sender)
         hello = greeting(settings, url, key, example_sender=serving.example_sender)
         with observed(settings, composition) as app, metrics_served(settings, composition.metrics):

@@ -1,0 +1,58 @@
+"""Several processes on one ledger at once, one of them killed in the middle: the head row is the fence."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.http_service import grant, question, withdrawal
+from tests.support.persistent_callers import ask
+from tests.support.survival_stage import Door, Stage
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_two_processes_append_at_once_and_one_is_killed_in_the_middle(
+    stage: Stage, service: Door, other_service: Door
+) -> None:
+    events = stage.workload("two processes", 160)
+    with stage.callers(service, other_service).delivering(events) as delivery:
+        delivery.wait_for(60)
+        other_service.run.kill()
+        delivery.wait_for(100)
+        restarted = stage.start(port=other_service.port)
+    stage.assert_repeatable(delivery, events[::8], restarted)
+    restarted.run.kill()
+    stage.assert_survived(delivery)
+
+
+def test_of_two_workers_on_one_port_a_killed_one_is_replaced(stage: Stage) -> None:
+    events = stage.workload("two workers", 120)
+    with stage.service("--workers", "2") as door, stage.callers(door).delivering(events) as delivery:
+        for receipts in (20, 60):
+            delivery.wait_for(receipts)
+            os.kill(children(door.run.pid)[0], signal.SIGKILL)
+    stage.assert_survived(delivery)
+
+
+def test_a_no_that_one_process_acknowledged_is_honoured_by_the_other_at_once(
+    stage: Stage, service: Door, other_service: Door
+) -> None:
+    doors = (service, other_service)
+    for number in range(24):
+        told, asked = doors[number % 2], doors[1 - number % 2]
+        address = {"kind": "email", "value": f"no{number}@example.org"}
+        stage.sent += 2
+        for event, answer in ((grant, "allow"), (withdrawal, "deny")):
+            sent = ask(told.port, stage.key, "/v1/events", event(f"no {event.__name__} {number}", address=address))
+            assert sent
+            assert sent.status == 201
+            heard = ask(asked.port, stage.key, "/v1/checks", question(address=address))
+            assert heard
+            assert heard.body["decision"] == answer
+            assert heard.body["position"] >= sent.body["position"]
+    stage.assert_survived()
