@@ -39,6 +39,12 @@ def unavailable_on_failure() -> Iterator[None]:
         asyncpg.TransactionRollbackError,
         asyncpg.QueryCanceledError,
         asyncpg.LockNotAvailableError,
+        # A failing disk of the server; a session it ended for idling; a primary that became a standby.
+        asyncpg.PostgresSystemError,
+        asyncpg.IdleInTransactionSessionTimeoutError,
+        asyncpg.ReadOnlySQLTransactionError,
+        # The driver's word for a server that died in the middle of an answer.
+        asyncpg.InternalClientError,
         TimeoutError,
     ) as error:
         raise UnavailableError(f"the database is not available ({type(error).__name__})") from error
