@@ -38,6 +38,18 @@ def test_postgres_killed_under_load_loses_nothing_and_doubles_nothing(
     stage.assert_survived(delivery)
 
 
+def test_a_service_starts_its_own_postgres_again_when_that_is_killed(self_contained: Stage) -> None:
+    stage = self_contained
+    events = stage.workload("its own", 120)
+    with stage.service() as door:
+        with stage.callers(door).delivering(events) as delivery:
+            for receipts in (20, 70):
+                delivery.wait_for(receipts)
+                stage.server.kill()
+        stage.assert_survived(delivery)
+    assert delivery.troubles["refused"]
+
+
 def answered(door: Door, key: str, path: str, body: object = None) -> Reply:
     began = time.monotonic()
     reply = ask(door.port, key, path, body)

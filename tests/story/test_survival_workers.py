@@ -39,6 +39,17 @@ def test_of_two_workers_on_one_port_a_killed_one_is_replaced(stage: Stage) -> No
     stage.assert_survived(delivery)
 
 
+def test_a_worker_that_comes_back_while_postgres_is_away_waits_for_it(stage: Stage) -> None:
+    events = stage.workload("away", 20)
+    with stage.service("--workers", "2") as door, stage.callers(door).delivering(events) as delivery:
+        delivery.wait_for(5)
+        stage.server.stop()
+        os.kill(children(door.run.pid)[0], signal.SIGKILL)
+        door.wait_until_it_logs("worker_waits")
+        stage.server.start()
+    stage.assert_survived(delivery)
+
+
 def test_a_no_that_one_process_acknowledged_is_honoured_by_the_other_at_once(
     stage: Stage, service: Door, other_service: Door
 ) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from service.wiring.database import embedded_directory
 from service.wiring.embedded import OWNER, EmbeddedPostgres, throw_away
 from service.wiring.postmaster import Postmaster, shut_down
 from tests.support.databases import fetch_value
@@ -61,6 +62,13 @@ class KillableServer:
         found = Postmaster.of(self.directory / "data")
         assert found is not None
         return found
+
+
+@contextmanager
+def the_server_of(data_dir: Path) -> Iterator[KillableServer]:
+    """The embedded server of a service's data directory, made if it is new; used here to the end as well."""
+    with EmbeddedPostgres.start(embedded_directory(data_dir)) as server, ExitStack() as stack:
+        yield KillableServer(server.directory, server.dsn, stack)
 
 
 @contextmanager

@@ -38,6 +38,14 @@ class Door:
 
     run: Run
     port: int
+    errors: Path = Path(os.devnull)
+
+    def wait_until_it_logs(self, what: str) -> None:
+        """Return when this stands in its log."""
+        until = time.monotonic() + _START_SECONDS
+        while what not in self.errors.read_text(encoding="utf-8"):
+            assert self.run.status(0.02) is None, "it gave up"
+            assert time.monotonic() < until, f"it does not say {what}"
 
 
 @dataclass
@@ -48,6 +56,8 @@ class Stage:
     server: KillableServer
     folder: Path
     key: str = ""
+    embedded: bool = False
+    """Whether the services run the server themselves."""
     sent: int = 0
     """Events that callers have sent so far and that must be in the log, each once."""
     _numbers: Iterator[int] = field(default_factory=count)
@@ -79,7 +89,7 @@ class Stage:
             if run.status(0.01) is not None:
                 raise RefusedToStartError(errors.read_text(encoding="utf-8").strip().splitlines()[-1])
             assert time.monotonic() < until, errors.read_text(encoding="utf-8")
-        return Door(run, int(said[1]))
+        return Door(run, int(said[1]), errors)
 
     @contextmanager
     def service(self, *arguments: str, **how: Any) -> Iterator[Door]:  # noqa: ANN401 - as `start`
@@ -143,9 +153,10 @@ class Stage:
         number = next(self._numbers)
         output, errors = self.folder / f"{number}.out", logs or self.folder / f"{number}.err"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_LEDGER_")}
+        kept.pop("DATABASE_URL", None)
         environment = {
             **kept,
-            "DATABASE_URL": dsn,
+            **({} if self.embedded else {"DATABASE_URL": dsn}),
             "CONSENT_LEDGER_DATA_DIR": str(self.data),
             "CONSENT_LEDGER_POOL_SIZE": "3",
             **more,
@@ -154,9 +165,9 @@ class Stage:
         return self.nursery.start(wanted, output=output, errors=errors), output, errors
 
 
-def opened(nursery: Nursery, server: KillableServer, folder: Path) -> Stage:
+def opened(nursery: Nursery, server: KillableServer, folder: Path, *, embedded: bool = False) -> Stage:
     """A stage with a ledger that was just begun."""
-    stage = Stage(nursery, server, folder)
+    stage = Stage(nursery, server, folder, embedded=embedded)
     with stage.service() as door:
         assert door.port
     status, said = stage.call("keys", "create", "--scope", "all", "--json")
