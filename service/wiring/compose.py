@@ -71,9 +71,7 @@ async def open_access(dsn: str) -> AsyncIterator[AccessStore]:
 
 
 @asynccontextmanager
-async def open_services(
-    settings: Settings, dsn: str, *, clock: Clock = now_ms
-) -> AsyncIterator[Composition]:
+async def open_services(settings: Settings, dsn: str, *, clock: Clock = now_ms) -> AsyncIterator[Composition]:
     """Compose the services over a migrated database; on leaving, what was accepted is finished first.
 
     Begins the ledger that the settings name if it is new, and checks every ledger before it is served. Raises

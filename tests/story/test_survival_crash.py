@@ -45,6 +45,6 @@ def test_a_restored_older_database_is_refused_at_start(stage: Stage) -> None:
     with a_copy(stage.server.dsn) as backup:
         with stage.service() as door:
             stage.callers(door).deliver(stage.workload("after the backup", 1))
-        with pytest.raises(RefusedToStartError, match="an older state.*Nothing was signed"):
+        with pytest.raises(RefusedToStartError, match=r"an older state.*Nothing was signed"):
             stage.start(dsn=backup)
     stage.assert_survived()

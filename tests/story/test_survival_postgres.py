@@ -1,4 +1,4 @@
-"""PostgreSQL killed, stopped and started again: clients that come again lose nothing, the service mends itself."""
+"""PostgreSQL killed, stopped, started again: who comes again loses nothing, and the service mends itself."""
 
 import time
 from collections.abc import Callable

@@ -38,9 +38,7 @@ def test_a_caller_is_told_to_come_again_and_then_gets_the_one_receipt(
     stage.assert_survived(delivery)
 
 
-def test_a_service_whose_commits_are_cut_again_and_again_doubles_nothing(
-    stage: Stage, service: Door
-) -> None:
+def test_a_service_whose_commits_are_cut_again_and_again_doubles_nothing(stage: Stage, service: Door) -> None:
     events, delivery = stage.workload("cuts", 60), Delivery()
     with behind_a_proxy(stage, after_commit=True) as (door, proxy):
         proxy.arm(8)

@@ -2,13 +2,11 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support.http_service import grant, question, withdrawal
 from tests.support.persistent_callers import ask
+from tests.support.program_nursery import KILLED
 from tests.support.survival_stage import Door, Stage
 
 
@@ -30,23 +28,17 @@ def test_two_processes_append_at_once_and_one_is_killed_in_the_middle(
     stage.assert_survived(delivery)
 
 
-def test_of_two_workers_on_one_port_a_killed_one_is_replaced(stage: Stage) -> None:
-    events = stage.workload("two workers", 120)
+def test_a_killed_worker_is_replaced_also_when_postgres_is_away_just_then(stage: Stage) -> None:
+    events = stage.workload("two workers", 80)
     with stage.service("--workers", "2") as door, stage.callers(door).delivering(events) as delivery:
-        for receipts in (20, 60):
-            delivery.wait_for(receipts)
-            os.kill(children(door.run.pid)[0], signal.SIGKILL)
-    stage.assert_survived(delivery)
-
-
-def test_a_worker_that_comes_back_while_postgres_is_away_waits_for_it(stage: Stage) -> None:
-    events = stage.workload("away", 20)
-    with stage.service("--workers", "2") as door, stage.callers(door).delivering(events) as delivery:
-        delivery.wait_for(5)
+        delivery.wait_for(20)
         stage.server.stop()
         os.kill(children(door.run.pid)[0], signal.SIGKILL)
         door.wait_until_it_logs("worker_waits")
         stage.server.start()
+        delivery.wait_for(50)
+        os.kill(children(door.run.pid)[0], signal.SIGKILL)
+    assert door.run.status() == KILLED, "by this test alone"
     stage.assert_survived(delivery)
 
 
@@ -59,7 +51,9 @@ def test_a_no_that_one_process_acknowledged_is_honoured_by_the_other_at_once(
         address = {"kind": "email", "value": f"no{number}@example.org"}
         stage.sent += 2
         for event, answer in ((grant, "allow"), (withdrawal, "deny")):
-            sent = ask(told.port, stage.key, "/v1/events", event(f"no {event.__name__} {number}", address=address))
+            sent = ask(
+                told.port, stage.key, "/v1/events", event(f"no {event.__name__} {number}", address=address)
+            )
             assert sent
             assert sent.status == 201
             heard = ask(asked.port, stage.key, "/v1/checks", question(address=address))

@@ -1,4 +1,4 @@
-"""Proxies on the loopback address that pass everything on, and once armed cut a connection at a bad moment."""
+"""Proxies on the loopback address: they pass everything on, and once armed cut at a bad moment."""
 
 import socket
 import threading
@@ -10,7 +10,10 @@ from types import TracebackType
 from typing import Self
 
 _CHUNK = 65_536
-_PLAIN_ONLY = {80877103, 80877104}  # SSLRequest and GSSENCRequest: PostgreSQL answers both with N over a socket
+_PLAIN_ONLY = {
+    80877103,
+    80877104,
+}  # SSLRequest and GSSENCRequest: PostgreSQL answers both with N over a socket
 _WRITES = (b"COPY ", b"INSERT ", b"UPDATE ")
 
 
@@ -114,7 +117,9 @@ class HttpProxy(CuttingProxy):
     """Before a service. The bad moment: the answer is there, and its first byte has not been passed on."""
 
     def __init__(self, port: int) -> None:
-        super().__init__(lambda: socket.create_connection(("127.0.0.1", port), 5))
+        self.before = port
+        """The port of the service, which may be another after a restart."""
+        super().__init__(lambda: socket.create_connection(("127.0.0.1", self.before), 5))
 
     def to_behind(self, link: Link) -> None:
         """Pass the request on."""

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,7 +31,7 @@ import service.cli.serve
 import service.storage.migrate  # noqa: F401 - imported to be there
 from service.cli.entry import run
 from service.settings import read_settings
-from service.telemetry import configure_logging
+from service.telemetry.logs import configure_logging
 from service.wiring.serve import Serving, serve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +137,7 @@ def _be_the_program(wanted: Wanted, output: int, errors: int, said: int) -> None
     for descriptor, place in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (errors, 2)):
         os.dup2(descriptor, place)
         os.close(descriptor)
-    os.set_inheritable(said, False)
+    os.set_inheritable(said, False)  # noqa: FBT003 - as the system's function is called
     os.environ.clear()
     os.environ.update(wanted.environment)
     status = 70

@@ -116,7 +116,9 @@ def fsync(monkeypatch: pytest.MonkeyPatch) -> FailingFsync:
     return failing
 
 
-async def test_a_note_that_does_not_reach_the_disk_is_no_mark(mark: HighWaterFile, fsync: FailingFsync) -> None:
+async def test_a_note_that_does_not_reach_the_disk_is_no_mark(
+    mark: HighWaterFile, fsync: FailingFsync
+) -> None:
     await mark.advance(2, note(2))
     fsync.kind = S_ISREG
     with pytest.raises(UnavailableError):
