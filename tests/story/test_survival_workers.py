@@ -1,11 +1,19 @@
 """Several processes on one ledger at once, one of them killed in the middle: the head row is the fence."""
 
+import asyncio
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
+from tests.support.databases import a_database, fetch_value
 from tests.support.http_service import grant, question, withdrawal
 from tests.support.persistent_callers import ask
+from tests.support.plain_log import read_log
 from tests.support.program_nursery import KILLED
 from tests.support.survival_stage import Door, Stage
 
@@ -61,3 +69,46 @@ def test_a_no_that_one_process_acknowledged_is_honoured_by_the_other_at_once(
             assert heard.body["decision"] == answer
             assert heard.body["position"] >= sent.body["position"]
     stage.assert_survived()
+
+
+def test_two_processes_that_begin_a_ledger_at_once_begin_one(stage: Stage, tmp_path: Path) -> None:
+    fresh = Stage(stage.nursery, stage.server, tmp_path)
+    with a_database(stage.server.dsn) as dsn, ThreadPoolExecutor(2) as both, ExitStack() as stack:
+        for begun in [both.submit(fresh.start, dsn=dsn) for _ in range(2)]:
+            stack.callback(begun.result().run.kill)
+        log = asyncio.run(read_log(dsn))
+        assert not log.faults()
+        assert log.event_count == 2, "the first rulebook, and the example sender"
+
+
+WHO_HOLDS_THE_HEAD = """
+SELECT count(*) FROM pg_stat_activity JOIN pg_locks USING (pid)
+WHERE state = 'idle in transaction' AND relation = 'log_head'::regclass AND mode = 'RowShareLock'
+"""
+
+
+def freeze_in_the_middle(stage: Stage, door: Door) -> None:
+    """Stop the process while it holds the head row."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        door.run.signal(signal.SIGSTOP)
+        time.sleep(0.02)
+        if fetch_value(stage.server.dsn, WHO_HOLDS_THE_HEAD):
+            return
+        door.run.signal(signal.SIGCONT)
+        time.sleep(0.005)
+    pytest.fail("never caught with the head in its hand")
+
+
+@pytest.mark.soak
+def test_a_process_that_freezes_in_the_middle_of_an_append_stops_the_others_for_seconds_only(
+    stage: Stage, service: Door, other_service: Door
+) -> None:
+    """It freezes and wakes as one whose machine was paused: late, and then too late."""
+    events, later = stage.workload("frozen", 400), stage.workload("meanwhile", 1)
+    with stage.callers(service).delivering(events) as delivery:
+        delivery.wait_for(5)
+        freeze_in_the_middle(stage, service)
+        meanwhile = stage.callers(other_service).deliver(later)
+        service.run.signal(signal.SIGCONT)
+    stage.assert_survived(delivery, meanwhile)

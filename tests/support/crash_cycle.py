@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from service.wiring.durable import replace_durably
 from service.wiring.failpoints import STEPS
@@ -44,24 +45,31 @@ class Cycle:
         """Start a service: as soon as PostgreSQL lets it, as its keeper would."""
         behind, clock = self.stage.server.dsn_through(self.to_postgres.port), self.clock
         how = {"dsn": behind, "clock": clock} if number == 0 else {"crash_at": crash_at}
-        until = time.monotonic() + 20
-        while True:
-            try:
-                door = self.stage.start(**how)
-                break
-            except RefusedToStartError as refusal:
-                if refusal.status not in (_FAILED, KILLED) or time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
+        door = self._started(how)
         self.doors[number : number + 1] = [door]
         if number == 0:
             self.to_service.before = door.port
         self.ports[number : number + 1] = [self.to_service.port if number == 0 else door.port]
 
+    def _started(self, how: dict[str, Any]) -> Door:
+        until = time.monotonic() + 20
+        while True:
+            try:
+                return self.stage.start(**how)
+            except RefusedToStartError as refusal:
+                if refusal.status not in (_FAILED, KILLED) or time.monotonic() > until:
+                    raise
+            time.sleep(0.1)
+
     def keep(self, ended: threading.Event) -> None:
         """Start again whatever has died, until the end."""
         while not ended.wait(0.05):
             self.begin_what_died()
+
+    def kill_all(self) -> None:
+        """Kill -9 of whatever lives."""
+        for door in list(self.doors):
+            door.run.kill()
 
     def begin_what_died(self) -> None:
         """Start it again."""
@@ -86,8 +94,7 @@ def kill_a_service(cycle: Cycle) -> None:
 
 def kill_both(cycle: Cycle) -> None:
     """Both at once."""
-    for door in list(cycle.doors):
-        door.run.kill()
+    cycle.kill_all()
 
 
 def kill_the_postmaster(cycle: Cycle) -> None:
@@ -182,7 +189,7 @@ def _cycle(stage: Stage, plan: Plan) -> Iterator[Cycle]:
     ):
         chance = random.Random(f"moments {plan.seed}")  # noqa: S311 - repeatable, not secret
         cycle = Cycle(stage, chance, Delivery(), to_postgres, to_service, clock)
-        stack.callback(lambda: [door.run.kill() for door in cycle.doors])
+        stack.callback(cycle.kill_all)
         cycle.begin(0)
         cycle.begin(1, plan.crash_at)
         yield cycle

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -92,15 +93,18 @@ class Nursery:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
+        self._turn = threading.Lock()
 
     def start(self, wanted: Wanted, *, output: Path, errors: Path) -> Run:
         """Begin a run; what it prints is appended to these two files."""
         ending, said = os.pipe()
         with output.open("ab") as out, errors.open("ab") as err:
             descriptors = [out.fileno(), err.fileno(), said]
-            socket.send_fds(self._control, [msgspec.json.encode(wanted)], descriptors)
+            with self._turn:
+                socket.send_fds(self._control, [msgspec.json.encode(wanted)], descriptors)
+                pid = int.from_bytes(self._control.recv(8))
         os.close(said)
-        return Run(int.from_bytes(self._control.recv(8)), ending)
+        return Run(pid, ending)
 
 
 @contextmanager
