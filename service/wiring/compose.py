@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from service.api.services import LedgerServices, Services
-from service.core.errors import ForkError
+from service.core.errors import ForkError, UnavailableError
 from service.ledger.admission import Admission
 from service.ledger.append import Appender
 from service.ledger.catalogue import Catalogue
@@ -96,7 +96,7 @@ async def open_services(settings: Settings, dsn: str, *, clock: Clock = now_ms) 
                 composition.services.on_drain.append(watch.close)
                 ledgers[row.ledger_id] = parts.services(appender, meter, watch)
         composition.services.ledgers = ledgers
-        composition.services.probes = {"database": lambda: _probe(pool, composition.metrics)}
+        composition.services.probes = {"database": _Probe(pool, composition.metrics)}
         if settings.metrics_port is None:
             composition.services.metrics = composition.metrics.text
         listener.start()
@@ -243,8 +243,22 @@ async def _pool(dsn: str, size: int) -> AsyncIterator[asyncpg.Pool]:
         await pool.close()
 
 
-async def _probe(pool: asyncpg.Pool, metrics: Metrics) -> None:
-    metrics.database_up.set(0)
-    with unavailable_on_failure():
-        await pool.fetchval("SELECT 1", timeout=_PROBE_SECONDS)
-    metrics.database_up.set(1)
+class _Probe:
+    """Asks the database something. One question at a time: on a silent server even giving up takes long."""
+
+    def __init__(self, pool: asyncpg.Pool, metrics: Metrics) -> None:
+        self._pool = pool
+        self._metrics = metrics
+        self._asking: asyncio.Task[object] | None = None
+
+    async def __call__(self) -> None:
+        self._metrics.database_up.set(0)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._pool.fetchval("SELECT 1"))
+            self._asking.add_done_callback(lambda asking: asking.cancelled() or asking.exception())
+        asking = self._asking
+        if not (await asyncio.wait([asking], timeout=_PROBE_SECONDS))[0]:
+            raise UnavailableError("the database does not answer")
+        with unavailable_on_failure():
+            asking.result()
+        self._metrics.database_up.set(1)

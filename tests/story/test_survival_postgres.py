@@ -74,3 +74,14 @@ def test_without_postgres_the_answers_are_clear_and_all_recovers_by_itself(
     assert answered(service, stage.key, "/readyz").status == 200
     assert answered(service, stage.key, "/v1/checks", question()).status == 200
     stage.assert_survived(stage.callers(service).deliver([event], before))
+
+
+def test_readiness_says_so_when_postgres_is_there_and_silent(stage: Stage, service: Door) -> None:
+    events = stage.workload("silent", 6)
+    with stage.callers(service).delivering(events) as delivery, stage.server.frozen():
+        for _ in range(2):
+            ready = answered(service, stage.key, "/readyz")
+            assert (ready.status, ready.body["failing"]) == (503, ["database"])
+        assert answered(service, stage.key, "/livez").status == 200
+    assert answered(service, stage.key, "/readyz").status == 200
+    stage.assert_survived(delivery)

@@ -15,7 +15,7 @@ from tests.support.http_service import grant, question, withdrawal
 from tests.support.persistent_callers import ask
 from tests.support.plain_log import read_log
 from tests.support.program_nursery import KILLED
-from tests.support.survival_stage import Door, Stage
+from tests.support.survival_stage import BEFORE_THE_FIRST, Door, Stage
 
 
 def children(pid: int) -> list[int]:
@@ -78,7 +78,7 @@ def test_two_processes_that_begin_a_ledger_at_once_begin_one(stage: Stage, tmp_p
             stack.callback(begun.result().run.kill)
         log = asyncio.run(read_log(dsn))
         assert not log.faults()
-        assert log.event_count == 2, "the first rulebook, and the example sender"
+        assert log.event_count == BEFORE_THE_FIRST
 
 
 WHO_HOLDS_THE_HEAD = """

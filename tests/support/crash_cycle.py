@@ -21,7 +21,7 @@ from tests.support.persistent_callers import Callers, Delivery
 from tests.support.program_nursery import KILLED
 from tests.support.survival_stage import Door, RefusedToStartError, Stage
 
-EVENTS = 50
+EVENTS = 40
 _HOUR_MS = 3_600_000
 _FAILED = 2
 """The exit status of a start that may go better next time; 1 is for a ledger that must not be served."""
@@ -197,6 +197,7 @@ def _cycle(stage: Stage, plan: Plan) -> Iterator[Cycle]:
 
 def run_cycle(stage: Stage, plan: Plan) -> Delivery:
     """Play a plan through, and assert that the ledger survived it."""
+    stage.count_what_is_there()
     events, ended = stage.workload(f"soak {plan.seed}", EVENTS), threading.Event()
     with _cycle(stage, plan) as cycle:
         keeper = threading.Thread(target=cycle.keep, args=(ended,))

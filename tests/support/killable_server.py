@@ -48,6 +48,24 @@ class KillableServer:
             with suppress(ProcessLookupError):
                 os.kill(int(str(pid)), signal.SIGKILL)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop its processes where they are: connections stay open, and nobody answers."""
+        postmaster = self._postmaster().pid
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text(encoding="ascii").split()
+        everyone = [postmaster, *map(int, children)]
+        try:
+            self._tell(everyone, signal.SIGSTOP)
+            yield
+        finally:
+            self._tell(everyone, signal.SIGCONT)
+
+    @staticmethod
+    def _tell(pids: list[int], number: signal.Signals) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def stop(self) -> None:
         """Shut it down, though it has users."""
         shut_down(self.directory / "data")

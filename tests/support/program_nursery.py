@@ -30,7 +30,8 @@ import service.cli.audit
 import service.cli.keys
 import service.cli.serve
 import service.storage.migrate  # noqa: F401 - imported to be there
-from service.cli.entry import run
+from service.cli.entry import explain, run
+from service.core.errors import LedgerError
 from service.settings import read_settings
 from service.telemetry.logs import configure_logging
 from service.wiring.serve import Serving, serve
@@ -148,6 +149,7 @@ def _be_the_program(wanted: Wanted, output: int, errors: int, said: int) -> None
     try:
         status = _with_clock(wanted) if wanted.clock else run(wanted.arguments)
         sys.stdout.flush()
+        sys.stderr.flush()
     finally:
         os.write(said, str(status).encode())
         os._exit(status)
@@ -157,7 +159,12 @@ def _with_clock(wanted: Wanted) -> int:
     """Serve as the program does, by a clock that is off by what stands in a file at that moment."""
     configure_logging()
     clock = partial(_shifted, Path(wanted.clock or ""))
-    serve(read_settings(os.environ), Serving(clock=clock))
+    try:
+        serve(read_settings(os.environ), Serving(clock=clock))
+    except LedgerError as error:
+        status, line = explain(error)
+        sys.stderr.write(f"{line}\n")
+        return status
     return 0
 
 
