@@ -113,6 +113,11 @@ class Catalogue:
         async with self._store.snapshot() as snapshot:
             return (await snapshot.head()).rulebook_hash
 
+    async def recorded_at_ms(self) -> int:
+        """The newest recorded time."""
+        async with self._store.snapshot() as snapshot:
+            return (await snapshot.head()).recorded_at_ms
+
     async def rulebook(self, digest: bytes) -> PublishedRulebook:
         """A published rulebook with its packs. Raises `NotFoundError`."""
         known = self._rulebooks.get(digest)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Sequence
 from typing import cast
 
 from service.core.errors import EventError, InputError, LedgerError, NotFoundError
-from service.core.events import LEDGER_SUBJECT, Form, SubmittedEvent
+from service.core.events import LEDGER_SUBJECT, Form, SubmittedEvent, milliseconds
 from service.core.events.parsing import CONFIGURING
 from service.ledger.admission import Admission, Admitted
 from service.ledger.append import Appender
@@ -67,7 +67,14 @@ class Intake:
         except NotFoundError as error:
             raise EventError("no such form was published", pointer="/form", code="unknown_form") from error
         _require_box(event, forms.get(form_id or ""))
-        return self._admission.admit(event, self._clock(), forms=forms)
+        return self._admission.admit(event, await self._now_ms(event), forms=forms)
+
+    async def _now_ms(self, event: SubmittedEvent) -> int:
+        """The clock; or where that was set back the ledger's time: nothing recorded lies in the future."""
+        now_ms = self._clock()
+        if milliseconds(event.occurred_at) <= now_ms:
+            return now_ms
+        return max(now_ms, await self._catalogue.recorded_at_ms())
 
 
 async def _in_place(

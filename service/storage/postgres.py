@@ -24,6 +24,8 @@ from service.storage.queries import SQL
 
 WRITER_ROLE = "consent_ledger_writer"
 
+_CONNECT_SECONDS = 10
+
 
 @contextmanager
 def unavailable_on_failure() -> Iterator[None]:
@@ -39,6 +41,12 @@ def unavailable_on_failure() -> Iterator[None]:
         asyncpg.TransactionRollbackError,
         asyncpg.QueryCanceledError,
         asyncpg.LockNotAvailableError,
+        # A failing disk of the server; a session it ended for idling; a primary that became a standby.
+        asyncpg.PostgresSystemError,
+        asyncpg.IdleInTransactionSessionTimeoutError,
+        asyncpg.ReadOnlySQLTransactionError,
+        # The driver's word for a server that died in the middle of an answer.
+        asyncpg.InternalClientError,
         TimeoutError,
     ) as error:
         raise UnavailableError(f"the database is not available ({type(error).__name__})") from error
@@ -65,6 +73,7 @@ async def open_pool(dsn: str, *, size: int, role: str | None = WRITER_ROLE) -> a
             min_size=size,
             max_size=size,
             server_settings=settings,
+            timeout=_CONNECT_SECONDS,
             command_timeout=30,
             # Every statement names its ledger and no session keeps state, so there is nothing to reset.
             reset=_keep_session,

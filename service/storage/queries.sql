@@ -2,9 +2,13 @@
 
 -- lock_head --
 -- Always the first statement of an append. The row exists from genesis, so two writers can never both pass.
+-- A process that freezes while it holds the row loses it after a while (for this transaction only): shorter
+-- than the others wait for it, so they go on, and it finds its session gone when it wakes.
 SELECT size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_hash, frontier, root, map_root,
        rulebook_hash, checkpoint
-FROM log_head WHERE ledger_id = $1 FOR UPDATE
+FROM log_head
+WHERE ledger_id = $1 AND set_config('idle_in_transaction_session_timeout', '15s', true) IS NOT NULL
+FOR UPDATE
 
 -- head --
 SELECT size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_hash, frontier, root, map_root,

@@ -6,6 +6,7 @@ tokens, bodies, query strings and paths with parameters are never passed to a lo
 
 import logging
 import sys
+from contextlib import suppress
 from typing import TextIO, cast
 
 import msgspec
@@ -15,13 +16,18 @@ _RENDER = msgspec.json.Encoder(enc_hook=str)
 
 
 class _StandardError:
-    """Standard error as it is when something is written, not as it was when a logger was first used."""
+    """Standard error as it is when something is written, not as it was when a logger was first used.
 
-    def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+    What cannot be written there (a full disk, a reader that is gone) is dropped: no answer depends on a log.
+    """
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.flush()
 
 
 def _to_json(_logger: object, _name: str, event: structlog.typing.EventDict) -> str:
@@ -37,13 +43,14 @@ def configure_logging(*, verbose: bool = False) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _without_messages_of_exceptions,
     ]
+    stream = cast("TextIO", _StandardError())  # of which only these two methods are used
     structlog.configure(
         processors=[*shared, _to_json],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_meta, _to_json])
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from service.api.services import LedgerServices, Services
-from service.core.errors import ForkError
+from service.core.errors import ForkError, UnavailableError
 from service.ledger.admission import Admission
 from service.ledger.append import Appender
 from service.ledger.catalogue import Catalogue
@@ -23,7 +23,7 @@ from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
 from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
-from service.ledger.ports import Bell, Failpoint, Meter
+from service.ledger.ports import Bell, Clock, Failpoint, Meter
 from service.ledger.prove import Proofs
 from service.ledger.published import PublishedLog
 from service.ledger.startup import check_start
@@ -80,7 +80,7 @@ async def open_access(dsn: str) -> AsyncIterator[AccessStore]:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Composition]:
+async def open_services(settings: Settings, dsn: str, *, clock: Clock = now_ms) -> AsyncIterator[Composition]:
     """Compose the services over a migrated database; on leaving, what was accepted is finished first.
 
     Begins the ledger that the settings name if it is new, and checks every ledger before it is served. Raises
@@ -90,18 +90,18 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Compositi
     async with _pool(dsn, settings.pool_size) as pool:
         access = AccessStore(pool)
         own = await ensure_ledger(settings, access)
-        services = Services(CachedKeyRing(access, now_ms), {}, public_url=public_url(settings))
+        services = Services(CachedKeyRing(access, clock), {}, public_url=public_url(settings))
         composition = Composition(services, access)
         async with Watches(pool, dsn) as watches:
             services.on_drain.append(watches.close)
             services.ledgers = {
                 row.ledger_id: composition.take(
-                    await _open_ledger(settings, pool, access, row), reached, watches
+                    await _open_ledger(settings, pool, access, row, clock), reached, watches
                 )
                 for row in await access.ledgers()
                 if row == own or await access.is_begun(row.ledger_id)
             }
-            services.probes = {"database": lambda: _probe(pool, composition.metrics)}
+            services.probes = {"database": _Probe(pool, composition.metrics)}
             if settings.metrics_port is None:
                 services.metrics = composition.metrics.text
             try:
@@ -143,10 +143,11 @@ class LedgerParts:
     sealer: Sealer
     admission: Admission
     mark: HighWaterFile
+    clock: Clock
 
     def appender(self, reached: Failpoint, meter: Meter) -> Appender:
         """The one writer of this process."""
-        appender = Appender(self.store, self.keys, self.sealer, self.mark, clock=now_ms, reached=reached)
+        appender = Appender(self.store, self.keys, self.sealer, self.mark, clock=self.clock, reached=reached)
         appender.meter = meter
         return appender
 
@@ -156,24 +157,26 @@ class LedgerParts:
         catalogue = Catalogue(store)
         opener = Opener(self.sealer)
         past = Past(store, opener, catalogue)
-        checks = Checks(store, keys, admission, catalogue, past=past, clock=now_ms)
-        proofs = Proofs(store, keys, admission, catalogue, opener=opener, clock=now_ms)
+        checks = Checks(store, keys, admission, catalogue, past=past, clock=self.clock)
+        proofs = Proofs(store, keys, admission, catalogue, opener=opener, clock=self.clock)
         checks.meter = proofs.meter = meter
         return LedgerServices(
             name=self.name,
             keys=keys,
-            intake=Intake(admission, catalogue, appender, now_ms),
-            configuration=Configuration(admission, catalogue, appender, now_ms),
+            intake=Intake(admission, catalogue, appender, self.clock),
+            configuration=Configuration(admission, catalogue, appender, self.clock),
             catalogue=catalogue,
             checks=checks,
             proofs=proofs,
             published=PublishedLog(store),
-            unsubscribe=Unsubscribe(store, keys, admission, catalogue, appender, clock=now_ms),
+            unsubscribe=Unsubscribe(store, keys, admission, catalogue, appender, clock=self.clock),
             feed=Feed(store, opener, bell),
         )
 
 
-def ledger_parts(settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: LedgerKeys) -> LedgerParts:
+def ledger_parts(
+    settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: LedgerKeys, clock: Clock = now_ms
+) -> LedgerParts:
     """The parts of one ledger, not checked."""
     return LedgerParts(
         ledger_id=row.ledger_id,
@@ -183,6 +186,7 @@ def ledger_parts(settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: L
         sealer=Sealer(keys.wrapping_key, os.urandom),
         admission=Admission(keys, os.urandom),
         mark=HighWaterFile(mark_path(settings.data_dir, row.name), row.origin),
+        clock=clock,
     )
 
 
@@ -200,7 +204,7 @@ async def open_parts(settings: Settings, dsn: str) -> AsyncIterator[LedgerParts]
 
 
 async def _open_ledger(
-    settings: Settings, pool: asyncpg.Pool, access: AccessStore, row: LedgerRow
+    settings: Settings, pool: asyncpg.Pool, access: AccessStore, row: LedgerRow, clock: Clock
 ) -> LedgerParts:
     begun = await access.is_begun(row.ledger_id)
     directory = keys_directory(settings.data_dir, row.name)
@@ -209,7 +213,7 @@ async def _open_ledger(
         keys = load_keys(directory, row.origin)
     else:
         keys = create_keys(directory, row.origin, os.urandom)
-    parts = ledger_parts(settings, pool, row, keys)
+    parts = ledger_parts(settings, pool, row, keys, clock)
     if not begun:
         await begin(
             parts.store,
@@ -217,7 +221,7 @@ async def _open_ledger(
             parts.sealer,
             parts.admission,
             mark=parts.mark,
-            now_ms=now_ms(),
+            now_ms=clock(),
             packs=shipped_packs(),
         )
     try:
@@ -241,8 +245,22 @@ async def _pool(dsn: str, size: int) -> AsyncIterator[asyncpg.Pool]:
         await pool.close()
 
 
-async def _probe(pool: asyncpg.Pool, metrics: Metrics) -> None:
-    metrics.database_up.set(0)
-    with unavailable_on_failure():
-        await pool.fetchval("SELECT 1", timeout=_PROBE_SECONDS)
-    metrics.database_up.set(1)
+class _Probe:
+    """Asks the database something. One question at a time: on a silent server even giving up takes long."""
+
+    def __init__(self, pool: asyncpg.Pool, metrics: Metrics) -> None:
+        self._pool = pool
+        self._metrics = metrics
+        self._asking: asyncio.Task[object] | None = None
+
+    async def __call__(self) -> None:
+        self._metrics.database_up.set(0)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._pool.fetchval("SELECT 1"))
+            self._asking.add_done_callback(lambda asking: asking.cancelled() or asking.exception())
+        asking = self._asking
+        if not (await asyncio.wait([asking], timeout=_PROBE_SECONDS))[0]:
+            raise UnavailableError("the database does not answer")
+        with unavailable_on_failure():
+            asking.result()
+        self._metrics.database_up.set(1)

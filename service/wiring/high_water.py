@@ -15,7 +15,7 @@ from pathlib import Path
 from service.core.checkpoint import Checkpoint, parse_checkpoint
 from service.core.errors import ForkError, FormatError, UnavailableError
 from service.core.notes import NOTE_BYTES_MAX, parse_note
-from service.wiring.durable import make_private_directory, replace_durably
+from service.wiring.durable import make_private_directory, replace_durably, sync_directory
 
 
 def mark_path(data_dir: Path, ledger: str) -> Path:
@@ -57,6 +57,9 @@ class HighWaterFile:
             with self._turn():
                 if self._is_ahead_of(size, note):
                     replace_durably(self.path, note)
+                else:
+                    # Whoever put it there may have died, or failed, before its name was on disk.
+                    sync_directory(self.path.parent)
         except OSError as error:
             raise UnavailableError(f"{self.path} cannot be written: {error.strerror}") from error
 

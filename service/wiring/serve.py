@@ -15,15 +15,22 @@ from dataclasses import dataclass
 import msgspec
 import uvloop
 
-from service.core.errors import LedgerError
+from service.core.errors import LedgerError, UnavailableError
+from service.ledger.ports import Clock
 from service.settings import Settings
 from service.telemetry.requests import Observed
 from service.wiring.bootstrap import greeting, prepare
-from service.wiring.compose import Composition, open_services
+from service.wiring.compose import Composition, now_ms, open_services
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.http import BACKLOG, Server
 from service.wiring.observing import metrics_served, observed, shared_metrics
-from service.wiring.workers import decode_assignment, encode_assignment, parent_is_gone, supervise
+from service.wiring.workers import (
+    COME_AGAIN,
+    decode_assignment,
+    encode_assignment,
+    parent_is_gone,
+    supervise,
+)
 
 
 class ServeError(LedgerError):
@@ -32,10 +39,11 @@ class ServeError(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """How to serve: beside the settings, what only this command knows."""
+    """How to serve: beside the settings, what only this command knows. `clock`: of a single process only."""
 
     workers: int = 1
     example_sender: bool = False
+    clock: Clock = now_ms
 
 
 def serve(settings: Settings, serving: Serving) -> None:
@@ -57,7 +65,7 @@ def serve(settings: Settings, serving: Serving) -> None:
 async def _run_alone(
     settings: Settings, dsn: str, serving: Serving, listening: socket.socket, url: str
 ) -> None:
-    async with kept_running(settings), open_services(settings, dsn) as composition:
+    async with kept_running(settings), open_services(settings, dsn, clock=serving.clock) as composition:
         key = await prepare(settings, composition, example_sender=serving.example_sender)
         hello = greeting(settings, url, key, example_sender=serving.example_sender)
         with observed(settings, composition) as app, metrics_served(settings, composition.metrics):
@@ -87,11 +95,16 @@ async def _run_several(
 def serve_as_worker(assignment: bytes) -> None:
     """Be one of several: serve on the parent's socket until a signal, or until the parent is gone.
 
-    `assignment`: the first line of standard input. Raises what `open_services` raises.
+    `assignment`: the first line of standard input. Raises what `open_services` raises, and `SystemExit` with
+    `COME_AGAIN` where that is an outage of the database.
     """
     settings, dsn, listening = decode_assignment(assignment)
     with closing(listening):
-        _in_loop(lambda: _run_worker(settings, dsn, listening))
+        try:
+            _in_loop(lambda: _run_worker(settings, dsn, listening))
+        except UnavailableError as error:
+            # The parent was here before, so this is an outage: it lets the others serve and tries again.
+            raise SystemExit(COME_AGAIN) from error
 
 
 async def _run_worker(settings: Settings, dsn: str, listening: socket.socket) -> None:

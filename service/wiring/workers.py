@@ -21,6 +21,9 @@ from service.telemetry.metrics import forget_process
 WORKER_COMMAND = "_worker"
 """The hidden command that a worker process runs."""
 
+COME_AGAIN = os.EX_TEMPFAIL
+"""The exit status of a worker that could not begin for now: the database is away."""
+
 _RESTART_SECONDS = 1.0
 _GRACE_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
@@ -115,10 +118,13 @@ class _Crew:
             status = await self._run_one()
             if self.stopping.is_set():
                 return
-            if status >= 0:
+            if status == COME_AGAIN:
+                _log.error("worker_waits", reason="the database is not available")
+            elif status >= 0:
                 raise WorkerError("a worker gave up (see above): nothing is served any more")
-            # Killed from outside: whatever it had acknowledged is in the database.
-            _log.error("worker_killed", signal=-status)
+            else:
+                # Killed from outside: whatever it had acknowledged is in the database.
+                _log.error("worker_killed", signal=-status)
             await asyncio.sleep(_RESTART_SECONDS)
 
     async def _run_one(self) -> int:

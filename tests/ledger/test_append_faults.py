@@ -9,6 +9,7 @@ import pytest
 
 from service.core.checkpoint import sign_checkpoint
 from service.core.errors import ForkError, UnavailableError
+from service.storage.queries import SQL
 from service.wiring.durable import replace_durably
 from tests.support.databases import execute
 from tests.support.plain_log import PlainLog, read_log
@@ -218,3 +219,14 @@ async def test_a_writer_that_waits_too_long_for_the_head_gives_up_and_writes_not
         assert [type(outcome) for outcome in await waiting] == [UnavailableError]
     await writer.pool.release(connection)
     assert await log_of(ledger) == before
+
+
+async def test_a_writer_that_freezes_with_the_head_in_its_hand_does_not_keep_it_for_ever(
+    writer: Writer,
+) -> None:
+    limit = "SHOW idle_in_transaction_session_timeout"
+    async with writer.pool.acquire() as connection:
+        async with connection.transaction():
+            await connection.fetch(SQL["lock_head"], writer.ledger.ledger_id)
+            assert await connection.fetchval(limit) == "15s"
+        assert await connection.fetchval(limit) == "0"

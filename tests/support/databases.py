@@ -59,6 +59,13 @@ def a_database(server_dsn: str, *, template: str = "template1") -> Iterator[str]
         execute(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@contextmanager
+def a_copy(dsn: str) -> Iterator[str]:
+    """Yield the DSN of a copy of a database that nobody uses just now: a backup, brought back elsewhere."""
+    with a_database(dsn, template=database_name(dsn)) as copy:
+        yield copy
+
+
 def database_name(dsn: str) -> str:
     """The database that a DSN names."""
     return urlsplit(dsn).path.removeprefix("/")
@@ -76,6 +83,20 @@ def execute(dsn: str, statement: str) -> None:
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, run()).result()
+
+
+def fetch_value(dsn: str, query: str) -> object:
+    """The first column of a query's first row; None where there is none."""
+
+    async def run() -> object:
+        connection = await asyncpg.connect(dsn)
+        try:
+            value: object = await connection.fetchval(query)
+            return value
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
 
 
 def _container(stack: ExitStack) -> str | None:

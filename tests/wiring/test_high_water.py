@@ -1,11 +1,15 @@
 """The mark outside the database: never back, never torn, one for all processes."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -88,6 +92,54 @@ async def test_a_place_that_cannot_be_written_is_told_as_try_again(tmp_path: Pat
     (tmp_path / "data").write_text("a file where the directory should be")
     with pytest.raises(UnavailableError):
         await HighWaterFile(mark_path(tmp_path / "data", "main"), ORIGIN).advance(1, note(1))
+
+
+@dataclass
+class FailingFsync:
+    """The system's fsync, failing while `kind` is what it is asked to bring to the disk."""
+
+    kind: Callable[[int], bool] | None = None
+    reached: list[Callable[[int], bool]] = field(default_factory=list)
+
+    def __call__(self, descriptor: int) -> None:
+        """Bring it to the disk, or fail as a disk does."""
+        mode = os.fstat(descriptor).st_mode
+        if self.kind is not None and self.kind(mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self.reached.append(S_ISDIR if S_ISDIR(mode) else S_ISREG)
+
+
+@pytest.fixture
+def fsync(monkeypatch: pytest.MonkeyPatch) -> FailingFsync:
+    failing = FailingFsync()
+    monkeypatch.setattr("service.wiring.durable.os.fsync", failing)
+    return failing
+
+
+async def test_a_note_that_does_not_reach_the_disk_is_no_mark(
+    mark: HighWaterFile, fsync: FailingFsync
+) -> None:
+    await mark.advance(2, note(2))
+    fsync.kind = S_ISREG
+    with pytest.raises(UnavailableError):
+        await mark.advance(9, note(9))
+    assert mark.read() == note(2)
+    fsync.kind = None
+    await mark.advance(9, note(9))
+    assert mark.read() == note(9)
+
+
+async def test_a_mark_whose_name_did_not_reach_the_disk_covers_nothing_until_it_has(
+    mark: HighWaterFile, fsync: FailingFsync
+) -> None:
+    await mark.advance(2, note(2))
+    fsync.kind = S_ISDIR
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            await mark.advance(9, note(9))
+    fsync.kind, fsync.reached = None, []
+    await mark.advance(9, note(9))
+    assert fsync.reached == [S_ISDIR]
 
 
 _ADVANCE_FROM_ANOTHER_PROCESS = """
