@@ -111,6 +111,7 @@ class Law:
         self.jurisdiction = pack.jurisdiction
         self._rules = (*pack.rule, *(rule for rule in common.rule if rule.id not in own))
         self._needs_human = frozenset(pack.needs_human)
+        self._stop_ceiling = pack.stop_ceiling_business_days
         self._settings = settings
         self._holidays = frozenset(day_number(day) for day in settings.holidays.get(pack.jurisdiction, ()))
         self._changes = sorted(_changes(self._rules, settings))
@@ -156,7 +157,7 @@ class Law:
             needs_human=self._needs_human,
             idle_months=value("consent.max_idle_months", today),
             refresh_months=value("consent.refresh_months", today),
-            grace_days=value("stop.grace_business_days", today),
+            grace_days=min(value("stop.grace_business_days", today), self._stop_ceiling),
             holidays=self._holidays,
             next_change_ms=changes[stretch] * DAY_MS if stretch < len(changes) else None,
         )

@@ -33,7 +33,10 @@ class Standings(Struct, frozen=True):
 
 
 class Try(NamedTuple):
-    """How one rule came out: YES with an allow's code, UNKNOWN, or NO with a deny's code or none."""
+    """How one rule came out: YES with an allow's code, UNKNOWN, or NO with a deny's code or none.
+
+    `human`: the point is open in law (LAW section 3), so a person should look at the deny.
+    """
 
     status: int
     code: str
@@ -42,6 +45,7 @@ class Try(NamedTuple):
     events: tuple[int, ...] = ()
     missing: tuple[str, ...] = ()
     group: int = 9
+    human: bool = False
 
 
 GROUP_CONSENT: Final = 1

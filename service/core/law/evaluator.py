@@ -16,7 +16,7 @@ from service.core.law.compiled import Compiled, PlannedRule
 from service.core.law.consent import Weighed, conclude, weigh
 from service.core.law.context import GROUP_RELATION, NO, UNKNOWN, YES, Context, Standings, Try
 from service.core.law.exits import EXITS, mislabelled
-from service.core.law.gates import current, form, hours, refusal, suppression
+from service.core.law.gates import current, form, hours, refusal, shows, suppression
 from service.core.law.question import Question
 from service.core.law.relations import charity, customer, ongoing_relation, relationship, running_contract
 from service.core.law.sources import (
@@ -65,7 +65,7 @@ def evaluate(
     plan = compiled.laws[place[0]].plan(at_ms // DAY_MS, question.channel, place[1], question.kind)
     context = Context(compiled, standings, question, plan, place[1], at_ms)
     flips = context.flips
-    exits = [EXITS[item.rule.does](context, item) for item in plan.exits]
+    exits = [_exit(context, item) for item in plan.exits]
     after_exits = len(flips)
     weighed = weigh(context, plan.consent) if plan.consent is not None and standings.address.events else []
     stops = (suppression(context, weighed), refusal(context, weighed), current(context))
@@ -90,9 +90,27 @@ def evaluate(
         code = label
     # One consent and one ending: what follows has another code, so nobody needs to ask again.
     certain = code == "CONSENT" and len(flips) == 1 and len(weighed) == 1
-    human = not allow and code in plan.needs_human
+    human = not allow and (code in plan.needs_human or (not label and _open_point(decided, code, question)))
     outcomes = (exits, stops, bases, gates)
     return Verdict(allow, code, decided, outcomes, missing, flips, plan.jurisdiction, human, certain)
+
+
+def _open_point(decided: Try, code: str, question: Question) -> bool:
+    """Tell whether the deny rests on a point LAW section 3 calls open; news written for the press is one."""
+    return decided.human or (code == "NO_BASIS" and question.style == "press_release")
+
+
+def _exit(context: Context, planned: PlannedRule) -> Try:
+    """Try an exit; one that asks for a message form (its `fields`) is closed to a message without it."""
+    tried = EXITS[planned.rule.does](context, planned)
+    if not planned.rule.fields or tried.status == NO:
+        return tried
+    shape = shows(context, planned)
+    if shape.status == NO:
+        return shape
+    if shape.missing:
+        return tried._replace(status=UNKNOWN, missing=(*tried.missing, *shape.missing))
+    return tried
 
 
 def _gates_matter(bases: list[Try], gates: tuple[Try, ...], label: str) -> bool:
@@ -136,6 +154,9 @@ def _resolve(
     for stop in stops:
         if stop.status == NO:
             return stop, stop.code, ()
+    for tried in exits:
+        if tried.status == NO and tried.code:  # only its form keeps this exit shut
+            return tried, tried.code, ()
     held, unsure = _ground(bases)
     if held is not None or unsure is not None:
         for gate in gates:

@@ -14,9 +14,8 @@ from service.core.law.context import (
 )
 from service.core.law.facts import Source
 
-_UNASKED_ORIGINS = frozenset(
-    {"bought_list", "broker_append", "partner", "social_network_scrape", "tell_a_friend", "transfer"}
-)
+_LISTS = frozenset({"bought_list", "broker_append", "partner", "social_network_scrape", "transfer"})
+"""Origins that are a list, bought, appended or scraped (LAW 0.1.3); a single address found or told is none."""
 
 
 def out_of_scope(context: Context, planned: PlannedRule) -> Try | None:
@@ -243,7 +242,7 @@ def _against(source: Source) -> str:
         return source.defects[0]
     if source.claim != "not_claimed":
         return "CONSENT_UNPROVEN"
-    return "IMPORTED_WITHOUT_PROOF" if source.origin in _UNASKED_ORIGINS else ""
+    return "IMPORTED_WITHOUT_PROOF" if source.origin in _LISTS else ""
 
 
 def _held(planned: PlannedRule, code: str, basis: str, index: int, missing: tuple[str, ...]) -> Try:
