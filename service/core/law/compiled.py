@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from service.core.law.calendar import DAY_MS, date_of, day_number
+from service.core.law.holidays import holiday_numbers
 from service.core.law.pack import Pack, Rule
 from service.core.law.settings import HouseSettings
 
@@ -86,6 +87,7 @@ class Plan:
 
     jurisdiction: str
     exits: tuple[PlannedRule, ...]
+    exits_ask_form: bool
     scope: tuple[PlannedRule, ...]
     consent: PlannedRule | None
     bases: tuple[PlannedRule, ...]
@@ -114,6 +116,8 @@ class Law:
         self._stop_ceiling = pack.stop_ceiling_business_days
         self._settings = settings
         self._holidays = frozenset(day_number(day) for day in settings.holidays.get(pack.jurisdiction, ()))
+        if pack.public_holidays is not None:
+            self._holidays |= holiday_numbers(pack.public_holidays)
         self._changes = sorted(_changes(self._rules, settings))
         self._plans: dict[tuple[int, str, str, str], Plan] = {}
 
@@ -137,14 +141,12 @@ class Law:
         consent = by_move.get("consent", [])
         changes = self._changes
         value = self._settings.value
+        open_to = [move for move in _EXITS if kind in _EXIT_KINDS.get(move, (kind,))]
+        exits = tuple(item for move in open_to for item in by_move.get(move, ()))
         return Plan(
             jurisdiction=self.jurisdiction,
-            exits=tuple(
-                item
-                for move in _EXITS
-                if kind in _EXIT_KINDS.get(move, (kind,))
-                for item in by_move.get(move, ())
-            ),
+            exits=exits,
+            exits_ask_form=any(item.rule.fields for item in exits),
             scope=tuple(by_move.get("out_of_scope", ())),
             consent=consent[0] if consent else None,
             bases=tuple(item for move in _BASES[1:] for item in by_move.get(move, ())),

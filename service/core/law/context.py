@@ -53,6 +53,8 @@ GROUP_RELATION: Final = 2
 GROUP_ADDRESS: Final = 3
 GROUP_SOURCE: Final = 4
 GROUP_REGISTER: Final = 0
+GROUP_EXIT: Final = -1
+"""Which failing attempt reports: the smallest (LAW 0.1.5)."""
 
 
 class Context:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from service.core.law.calendar import DAY_MS
 from service.core.law.compiled import Compiled, PlannedRule
 from service.core.law.consent import Weighed, conclude, weigh
-from service.core.law.context import GROUP_RELATION, NO, UNKNOWN, YES, Context, Standings, Try
+from service.core.law.context import GROUP_EXIT, GROUP_RELATION, NO, UNKNOWN, YES, Context, Standings, Try
 from service.core.law.exits import EXITS, mislabelled
 from service.core.law.gates import current, form, hours, refusal, shows, suppression
 from service.core.law.question import Question
@@ -65,7 +65,9 @@ def evaluate(
     plan = compiled.laws[place[0]].plan(at_ms // DAY_MS, question.channel, place[1], question.kind)
     context = Context(compiled, standings, question, plan, place[1], at_ms)
     flips = context.flips
-    exits = [_exit(context, item) for item in plan.exits]
+    exits = [EXITS[item.rule.does](context, item) for item in plan.exits]
+    if plan.exits_ask_form:
+        exits = [_formed(context, *pair) for pair in zip(plan.exits, exits, strict=True)]
     after_exits = len(flips)
     weighed = weigh(context, plan.consent) if plan.consent is not None and standings.address.events else []
     stops = (suppression(context, weighed), refusal(context, weighed), current(context))
@@ -90,24 +92,24 @@ def evaluate(
         code = label
     # One consent and one ending: what follows has another code, so nobody needs to ask again.
     certain = code == "CONSENT" and len(flips) == 1 and len(weighed) == 1
-    human = not allow and (code in plan.needs_human or (not label and _open_point(decided, code, question)))
-    outcomes = (exits, stops, bases, gates)
-    return Verdict(allow, code, decided, outcomes, missing, flips, plan.jurisdiction, human, certain)
+    human = not allow and (code in plan.needs_human or (not label and _open_point(decided, question)))
+    return Verdict(
+        allow, code, decided, (exits, stops, bases, gates), missing, flips, plan.jurisdiction, human, certain
+    )
 
 
-def _open_point(decided: Try, code: str, question: Question) -> bool:
+def _open_point(decided: Try, question: Question) -> bool:
     """Tell whether the deny rests on a point LAW section 3 calls open; news written for the press is one."""
-    return decided.human or (code == "NO_BASIS" and question.style == "press_release")
+    return decided.human or (decided.code == "NO_BASIS" and question.style == "press_release")
 
 
-def _exit(context: Context, planned: PlannedRule) -> Try:
-    """Try an exit; one that asks for a message form (its `fields`) is closed to a message without it."""
-    tried = EXITS[planned.rule.does](context, planned)
+def _formed(context: Context, planned: PlannedRule, tried: Try) -> Try:
+    """Close an exit that asks for a message form (its `fields`) to a message without it."""
     if not planned.rule.fields or tried.status == NO:
         return tried
     shape = shows(context, planned)
     if shape.status == NO:
-        return shape
+        return shape._replace(group=GROUP_EXIT)
     if shape.missing:
         return tried._replace(status=UNKNOWN, missing=(*tried.missing, *shape.missing))
     return tried
@@ -154,9 +156,6 @@ def _resolve(
     for stop in stops:
         if stop.status == NO:
             return stop, stop.code, ()
-    for tried in exits:
-        if tried.status == NO and tried.code:  # only its form keeps this exit shut
-            return tried, tried.code, ()
     held, unsure = _ground(bases)
     if held is not None or unsure is not None:
         for gate in gates:
@@ -167,7 +166,7 @@ def _resolve(
     unsure = unsure or _first(exits, UNKNOWN)
     if unsure is not None:
         return unsure, "FACT_MISSING", (*unsure.missing, *(name for gate in gates for name in gate.missing))
-    worst = min((t for t in bases if t.code), key=_group, default=_NO_BASIS)
+    worst = min((t for t in (*exits, *bases) if t.code), key=_group, default=_NO_BASIS)
     return worst, worst.code, ()
 
 

@@ -62,7 +62,8 @@ def _customer(  # noqa: PLR0911 - one return per condition, in the law's order
     own = relation.party in context.same
     sale, missing = _is_sale(planned, relation)
     if not sale:
-        disputed = bool(relation.free) or (relation.kind == "donation" and rule.donation_parameter is not None)
+        gift = relation.kind == "donation" and rule.donation_parameter is not None
+        disputed = gift or bool(relation.free)
         return Step(1, "NO_SALE_CONTEXT", human=disputed) if own else Step(0, "", silent=True)
     if not own:
         return Step(2, "OTHER_LEGAL_ENTITY", human=relation.party in context.bought)

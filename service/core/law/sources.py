@@ -15,7 +15,7 @@ from service.core.law.context import (
 from service.core.law.facts import Source
 
 _LISTS = frozenset({"bought_list", "broker_append", "partner", "social_network_scrape", "transfer"})
-"""Origins that are a list, bought, appended or scraped (LAW 0.1.3); a single address found or told is none."""
+"""Origins that are a list, bought, appended or scraped (LAW 0.1.3); an address found or told is none."""
 
 
 def out_of_scope(context: Context, planned: PlannedRule) -> Try | None:

@@ -91,7 +91,9 @@ def test_a_period_for_carrying_out_a_no_counts_business_days_and_holidays() -> N
     assert told.ask("2026-01-08", country="AU").reason_code == "WITHDRAWN"
 
 
-@pytest.mark.parametrize(("law", "days"), [("NL", 0), ("UK", 0), ("DE", 0), ("AU", 5), ("CA", 10), ("US", 10)])
+@pytest.mark.parametrize(
+    ("law", "days"), [("NL", 0), ("UK", 0), ("DE", 0), ("AU", 5), ("CA", 10), ("US", 10)]
+)
 def test_no_house_takes_longer_to_carry_out_a_no_than_the_law_gives(law: str, days: int) -> None:
     told = World(parameters=[{"name": "stop.grace_business_days", "value": 10}])
     told.tell("consent_granted", "2026-01-01", **AGREED, request_contents_complete=True)
