@@ -12,7 +12,6 @@ from typing import Final
 from msgspec import Struct
 
 from service.core.law.calendar import DAY_MS, date_of, day_number
-from service.core.law.holidays import holiday_numbers
 from service.core.law.pack import Pack, Rule
 from service.core.law.settings import HouseSettings
 
@@ -116,8 +115,6 @@ class Law:
         self._stop_ceiling = pack.stop_ceiling_business_days
         self._settings = settings
         self._holidays = frozenset(day_number(day) for day in settings.holidays.get(pack.jurisdiction, ()))
-        if pack.public_holidays is not None:
-            self._holidays |= holiday_numbers(pack.public_holidays)
         self._changes = sorted(_changes(self._rules, settings))
         self._plans: dict[tuple[int, str, str, str], Plan] = {}
 

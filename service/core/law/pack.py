@@ -17,7 +17,6 @@ from msgspec import Meta, Struct
 from service.core.errors import RulebookError
 from service.core.events.refusals import refused
 from service.core.events.values import Channel, Name, Register, SenderKind
-from service.core.law.holidays import PublicHolidays
 
 Does = Literal[
     "exit_solicited",
@@ -140,7 +139,6 @@ class Pack(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     countries: tuple[str, ...] = ()
     needs_human: tuple[str, ...] = ()
     stop_ceiling_business_days: Annotated[int, Meta(ge=0, le=31)] = 0
-    public_holidays: PublicHolidays | None = None
     rule: tuple[Rule, ...] = ()
     parameter: tuple[Parameter, ...] = ()
 
