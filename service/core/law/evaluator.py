@@ -65,9 +65,7 @@ def evaluate(
     plan = compiled.laws[place[0]].plan(at_ms // DAY_MS, question.channel, place[1], question.kind)
     context = Context(compiled, standings, question, plan, place[1], at_ms)
     flips = context.flips
-    exits = [EXITS[item.rule.does](context, item) for item in plan.exits]
-    if plan.exits_ask_form:
-        exits = [_formed(context, *pair) for pair in zip(plan.exits, exits, strict=True)]
+    exits = _exits(context)
     after_exits = len(flips)
     weighed = weigh(context, plan.consent) if plan.consent is not None and standings.address.events else []
     stops = (suppression(context, weighed), refusal(context, weighed), current(context))
@@ -101,6 +99,15 @@ def evaluate(
 def _open_point(decided: Try, question: Question) -> bool:
     """Tell whether the deny rests on a point LAW section 3 calls open; news written for the press is one."""
     return decided.human or (decided.code == "NO_BASIS" and question.style == "press_release")
+
+
+def _exits(context: Context) -> list[Try]:
+    """Try every exit."""
+    plan = context.plan
+    exits = [EXITS[item.rule.does](context, item) for item in plan.exits]
+    if plan.exits_ask_form:
+        exits = [_formed(context, *pair) for pair in zip(plan.exits, exits, strict=True)]
+    return exits
 
 
 def _formed(context: Context, planned: PlannedRule, tried: Try) -> Try:

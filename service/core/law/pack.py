@@ -131,8 +131,8 @@ class Pack(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     `stop_ceiling_business_days` is how long the law at most gives for carrying out a no; 0 is at
     once. No setting of the house goes beyond it.
 
-    `holidays`: the public holidays of its whole country, for rules that speak of business days; complete up to
-    the end of its last year, and nothing is known of the days after.
+    `holidays`: the public holidays of its whole country, for rules that speak of business days; complete up
+    to the end of the last one's year, and nothing is known of the days after.
     """
 
     jurisdiction: Annotated[str, Meta(pattern=r"^([A-Z]{2}|common)$")]
