@@ -42,6 +42,17 @@ def test_a_correction_takes_back_a_yes_but_never_a_no() -> None:
     assert told.ask("2026-02-01").reason_code == "OBJECTED"
 
 
+def test_a_correction_takes_back_that_a_number_was_free_to_call_but_no_listing() -> None:
+    call: dict[str, Any] = {"country": "UK", "channel": "phone_live", "address": PHONE}
+    told = World().tell("register_checked", "2026-01-01", register="UK_TPS", listed=False, address=PHONE)
+    assert told.ask("2026-02-01", **call).reason_code == "OPT_OUT_REGIME"
+    told.tell("correction", "2026-01-02", corrects=1, address=PHONE)
+    assert told.ask("2026-02-01", **call).reason_code == "FACT_MISSING"
+    told.tell("register_listed", "2026-01-03", register="UK_TPS", address=PHONE)
+    told.tell("correction", "2026-01-04", corrects=3, address=PHONE)
+    assert told.ask("2026-02-01", **call).reason_code == "ON_DO_NOT_CALL_REGISTER"
+
+
 def test_a_request_is_answered_once() -> None:
     told = World().tell("quote_requested", "2026-01-01", to="acme")
     assert told.ask("2026-01-02", in_reply=True).reason_code == "SOLICITED_REPLY"
