@@ -8,6 +8,7 @@ from service.core.law.context import NO, UNKNOWN, YES, Context, Try
 from service.core.law.facts import Grant
 
 _MINUTE_MS: Final = 60_000
+_NEUTRAL_KINDS: Final = ("service", "doi_confirmation", "optout_confirmation")
 _NOTHING: Final = Try(NO, "", "none", None)
 
 Move = Callable[[Context, PlannedRule], Try]
@@ -16,9 +17,7 @@ Move = Callable[[Context, PlannedRule], Try]
 def mislabelled(context: Context) -> str:
     """Return the code for a message that is marketing whatever its label says, or nothing."""
     question = context.question
-    if question.kind in ("service", "doi_confirmation", "optout_confirmation") and (
-        question.promotional_content in ("minor", "substantial")
-    ):
+    if question.kind in _NEUTRAL_KINDS and (question.promotional_content in ("minor", "substantial")):
         return "SERVICE_MESSAGE_IS_MARKETING"
     if question.kind == "consent_request" or question.contains_consent_request:
         return "CONSENT_REQUEST_IS_MARKETING"
@@ -81,7 +80,9 @@ def solicited(context: Context, planned: PlannedRule) -> Try:
     ms, index = max(asked)
     if context.mailed_since(ms, index):
         return _NOTHING
-    return _outcome(planned, "SOLICITED_REPLY", "solicited", (index,), ())
+    unsure = question.kind in _NEUTRAL_KINDS and question.promotional_content is None
+    missing = ("promotional_content",) if unsure else ()
+    return _outcome(planned, "SOLICITED_REPLY", "solicited", (index,), missing)
 
 
 def double_opt_in(context: Context, planned: PlannedRule) -> Try:
