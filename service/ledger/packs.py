@@ -16,3 +16,8 @@ def shipped_packs() -> dict[str, bytes]:
 def worked_cases() -> bytes:
     """Return the worked cases that ship with the packs, as YAML."""
     return _DATA.joinpath("scenarios.yaml").read_bytes()
+
+
+def boundary_cases() -> bytes:
+    """Return the cases on both sides of the rules' boundaries, as YAML in the schema of the worked ones."""
+    return _DATA.joinpath("boundary_cases.yaml").read_bytes()

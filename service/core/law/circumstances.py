@@ -117,6 +117,8 @@ def _corrected(standing: Standing, event: v.Correction, _entry: Entry) -> Standi
     """Take back what one entry said, unless it was a no."""
     index = event.corrects
     changes = without(standing, index)
+    # A listing is the person's word; that a number was free to call is only the caller's.
+    changes["registers"] = tuple(m for m in standing.registers if m.value or m.index != index)
     for name in ("replaced", "bounced", "alive", "registration"):
         fact = getattr(standing, name)
         if fact is not None and fact.index == index:

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from service.core.law.calendar import DAY_MS, date_of, day_number
+from service.core.law.calendar import DAY_MS, LAST_DAY, date_of, day_number
 from service.core.law.pack import Pack, Rule
 from service.core.law.settings import HouseSettings
 
@@ -86,6 +86,7 @@ class Plan:
 
     jurisdiction: str
     exits: tuple[PlannedRule, ...]
+    exits_ask_form: bool
     scope: tuple[PlannedRule, ...]
     consent: PlannedRule | None
     bases: tuple[PlannedRule, ...]
@@ -100,6 +101,7 @@ class Plan:
     refresh_months: int
     grace_days: int
     holidays: frozenset[int]
+    calendar_ends: int
     next_change_ms: int | None
 
 
@@ -111,8 +113,11 @@ class Law:
         self.jurisdiction = pack.jurisdiction
         self._rules = (*pack.rule, *(rule for rule in common.rule if rule.id not in own))
         self._needs_human = frozenset(pack.needs_human)
+        self._stop_ceiling = pack.stop_ceiling_business_days
         self._settings = settings
-        self._holidays = frozenset(day_number(day) for day in settings.holidays.get(pack.jurisdiction, ()))
+        holidays = settings.holidays.get(pack.jurisdiction, frozenset(pack.holidays))
+        self._holidays = frozenset(map(day_number, holidays))
+        self._calendar_ends = day_number(date(max(holidays).year, 12, 31)) if holidays else LAST_DAY
         self._changes = sorted(_changes(self._rules, settings))
         self._plans: dict[tuple[int, str, str, str], Plan] = {}
 
@@ -136,14 +141,12 @@ class Law:
         consent = by_move.get("consent", [])
         changes = self._changes
         value = self._settings.value
+        open_to = [move for move in _EXITS if kind in _EXIT_KINDS.get(move, (kind,))]
+        exits = tuple(item for move in open_to for item in by_move.get(move, ()))
         return Plan(
             jurisdiction=self.jurisdiction,
-            exits=tuple(
-                item
-                for move in _EXITS
-                if kind in _EXIT_KINDS.get(move, (kind,))
-                for item in by_move.get(move, ())
-            ),
+            exits=exits,
+            exits_ask_form=any(item.rule.fields for item in exits),
             scope=tuple(by_move.get("out_of_scope", ())),
             consent=consent[0] if consent else None,
             bases=tuple(item for move in _BASES[1:] for item in by_move.get(move, ())),
@@ -156,8 +159,9 @@ class Law:
             needs_human=self._needs_human,
             idle_months=value("consent.max_idle_months", today),
             refresh_months=value("consent.refresh_months", today),
-            grace_days=value("stop.grace_business_days", today),
+            grace_days=min(value("stop.grace_business_days", today), self._stop_ceiling),
             holidays=self._holidays,
+            calendar_ends=self._calendar_ends,
             next_change_ms=changes[stretch] * DAY_MS if stretch < len(changes) else None,
         )
 

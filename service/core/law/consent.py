@@ -52,7 +52,8 @@ def conclude(context: Context, planned: PlannedRule | None, weighed: list[Weighe
     if best.grant.confirmed_index is not None:
         events = (best.grant.index, best.grant.confirmed_index)
     if code:
-        return Try(NO, code, "none", planned.ref, events, (), GROUP_CONSENT)
+        sold = code == "CONSENT_SENDER_NOT_NAMED" and not context.bought.isdisjoint(best.grant.senders)
+        return Try(NO, code, "none", planned.ref, events, (), GROUP_CONSENT, sold)
     if best.missing:
         return Try(UNKNOWN, "CONSENT", "consent", planned.ref, events, best.missing, GROUP_CONSENT)
     return Try(YES, "CONSENT", "consent", planned.ref, events, (), GROUP_CONSENT)
@@ -137,6 +138,8 @@ def _minor_alone(context: Context, limit: int | None, grant: Grant) -> bool:
 
 def _undocumented(context: Context, planned: PlannedRule, grant: Grant) -> bool:
     rule, question = planned.rule, context.question
+    if question.channel not in grant.channels:
+        return False  # what a channel asks of a consent is not asked of one that was never given for it
     if (
         rule.evidence_items
         and question.channel in rule.evidence_items_channels

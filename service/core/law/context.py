@@ -33,7 +33,10 @@ class Standings(Struct, frozen=True):
 
 
 class Try(NamedTuple):
-    """How one rule came out: YES with an allow's code, UNKNOWN, or NO with a deny's code or none."""
+    """How one rule came out: YES with an allow's code, UNKNOWN, or NO with a deny's code or none.
+
+    `human`: the point is open in law (LAW section 3), so a person should look at the deny.
+    """
 
     status: int
     code: str
@@ -42,6 +45,7 @@ class Try(NamedTuple):
     events: tuple[int, ...] = ()
     missing: tuple[str, ...] = ()
     group: int = 9
+    human: bool = False
 
 
 GROUP_CONSENT: Final = 1
@@ -49,6 +53,8 @@ GROUP_RELATION: Final = 2
 GROUP_ADDRESS: Final = 3
 GROUP_SOURCE: Final = 4
 GROUP_REGISTER: Final = 0
+GROUP_EXIT: Final = -1
+"""Which failing attempt reports: the smallest (LAW 0.1.5)."""
 
 
 class Context:

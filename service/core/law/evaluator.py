@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 from service.core.law.calendar import DAY_MS
 from service.core.law.compiled import Compiled, PlannedRule
 from service.core.law.consent import Weighed, conclude, weigh
-from service.core.law.context import GROUP_RELATION, NO, UNKNOWN, YES, Context, Standings, Try
+from service.core.law.context import GROUP_EXIT, GROUP_RELATION, NO, UNKNOWN, YES, Context, Standings, Try
 from service.core.law.exits import EXITS, mislabelled
-from service.core.law.gates import current, form, hours, refusal, suppression
+from service.core.law.gates import current, form, hours, refusal, shows, suppression
 from service.core.law.question import Question
 from service.core.law.relations import charity, customer, ongoing_relation, relationship, running_contract
 from service.core.law.sources import (
@@ -65,7 +65,7 @@ def evaluate(
     plan = compiled.laws[place[0]].plan(at_ms // DAY_MS, question.channel, place[1], question.kind)
     context = Context(compiled, standings, question, plan, place[1], at_ms)
     flips = context.flips
-    exits = [EXITS[item.rule.does](context, item) for item in plan.exits]
+    exits = _exits(context)
     after_exits = len(flips)
     weighed = weigh(context, plan.consent) if plan.consent is not None and standings.address.events else []
     stops = (suppression(context, weighed), refusal(context, weighed), current(context))
@@ -90,9 +90,36 @@ def evaluate(
         code = label
     # One consent and one ending: what follows has another code, so nobody needs to ask again.
     certain = code == "CONSENT" and len(flips) == 1 and len(weighed) == 1
-    human = not allow and code in plan.needs_human
-    outcomes = (exits, stops, bases, gates)
-    return Verdict(allow, code, decided, outcomes, missing, flips, plan.jurisdiction, human, certain)
+    human = not allow and (code in plan.needs_human or (not label and _open_point(decided, question)))
+    return Verdict(
+        allow, code, decided, (exits, stops, bases, gates), missing, flips, plan.jurisdiction, human, certain
+    )
+
+
+def _open_point(decided: Try, question: Question) -> bool:
+    """Tell whether the deny rests on a point LAW section 3 calls open; news written for the press is one."""
+    return decided.human or (decided.code == "NO_BASIS" and question.style == "press_release")
+
+
+def _exits(context: Context) -> list[Try]:
+    """Try every exit."""
+    plan = context.plan
+    exits = [EXITS[item.rule.does](context, item) for item in plan.exits]
+    if plan.exits_ask_form:
+        exits = [_formed(context, *pair) for pair in zip(plan.exits, exits, strict=True)]
+    return exits
+
+
+def _formed(context: Context, planned: PlannedRule, tried: Try) -> Try:
+    """Close an exit that asks for a message form (its `fields`) to a message without it."""
+    if not planned.rule.fields or tried.status == NO:
+        return tried
+    shape = shows(context, planned)
+    if shape.status == NO:
+        return shape._replace(group=GROUP_EXIT)
+    if shape.missing:
+        return tried._replace(status=UNKNOWN, missing=(*tried.missing, *shape.missing))
+    return tried
 
 
 def _gates_matter(bases: list[Try], gates: tuple[Try, ...], label: str) -> bool:
@@ -146,7 +173,7 @@ def _resolve(
     unsure = unsure or _first(exits, UNKNOWN)
     if unsure is not None:
         return unsure, "FACT_MISSING", (*unsure.missing, *(name for gate in gates for name in gate.missing))
-    worst = min((t for t in bases if t.code), key=_group, default=_NO_BASIS)
+    worst = min((t for t in (*exits, *bases) if t.code), key=_group, default=_NO_BASIS)
     return worst, worst.code, ()
 
 

@@ -5,8 +5,10 @@ from typing import Final
 
 from service.core.law.compiled import PlannedRule
 from service.core.law.context import NO, UNKNOWN, YES, Context, Try
+from service.core.law.facts import Grant
 
 _MINUTE_MS: Final = 60_000
+_NEUTRAL_KINDS: Final = ("service", "doi_confirmation", "optout_confirmation")
 _NOTHING: Final = Try(NO, "", "none", None)
 
 Move = Callable[[Context, PlannedRule], Try]
@@ -15,13 +17,21 @@ Move = Callable[[Context, PlannedRule], Try]
 def mislabelled(context: Context) -> str:
     """Return the code for a message that is marketing whatever its label says, or nothing."""
     question = context.question
-    if question.kind in ("service", "doi_confirmation", "optout_confirmation") and (
-        question.promotional_content in ("minor", "substantial")
-    ):
+    if question.kind in _NEUTRAL_KINDS and (question.promotional_content in ("minor", "substantial")):
         return "SERVICE_MESSAGE_IS_MARKETING"
     if question.kind == "consent_request" or question.contains_consent_request:
         return "CONSENT_REQUEST_IS_MARKETING"
+    if question.kind == "doi_confirmation" and not _pending(context):
+        return "CONSENT_REQUEST_IS_MARKETING"  # nobody signed up, so it asks for what it claims to check
     return ""
+
+
+def _pending(context: Context) -> list[Grant]:
+    return [
+        grant
+        for grant in context.standing.grants
+        if grant.pending and not context.same.isdisjoint(grant.senders) and context.has_happened(grant.ms)
+    ]
 
 
 def pure_service(context: Context) -> bool:
@@ -70,7 +80,9 @@ def solicited(context: Context, planned: PlannedRule) -> Try:
     ms, index = max(asked)
     if context.mailed_since(ms, index):
         return _NOTHING
-    return _outcome(planned, "SOLICITED_REPLY", "solicited", (index,), ())
+    unsure = question.kind in _NEUTRAL_KINDS and question.promotional_content is None
+    missing = ("promotional_content",) if unsure else ()
+    return _outcome(planned, "SOLICITED_REPLY", "solicited", (index,), missing)
 
 
 def double_opt_in(context: Context, planned: PlannedRule) -> Try:
@@ -78,14 +90,7 @@ def double_opt_in(context: Context, planned: PlannedRule) -> Try:
     question = context.question
     if question.kind != "doi_confirmation" or mislabelled(context):
         return _NOTHING
-    pending = [
-        grant
-        for grant in context.standing.grants
-        if grant.pending and not context.same.isdisjoint(grant.senders) and context.has_happened(grant.ms)
-    ]
-    if not pending:
-        return _NOTHING
-    grant = max(pending, key=lambda g: (g.ms, g.index))
+    grant = max(_pending(context), key=lambda g: (g.ms, g.index))
     if context.mailed_since(grant.ms, grant.index, question.category):
         return _NOTHING
     if any(

@@ -9,7 +9,10 @@ from msgspec import Struct
 
 
 class No(Struct, array_like=True, frozen=True, gc=False):
-    """The person said no. `first_ms` and `last_ms` bound when; `sender` None means every sender."""
+    """The person said no. `first_ms` and `last_ms` bound when; `sender` None means every sender.
+
+    `categories`: those refused where `scope` is "category", else the one whose message was answered.
+    """
 
     kind: str  # "objection" or "withdrawal"
     scope: str
@@ -78,6 +81,7 @@ class Relation(Struct, array_like=True, frozen=True, gc=False):
     optin_left: bool
     ended_ms: int | None = None
     end_index: int | None = None
+    for_receipt: bool = False
 
 
 class Source(Struct, array_like=True, frozen=True, gc=False):

@@ -39,10 +39,11 @@ def _refusal(standing: Standing, event: v.Refusal, entry: Entry) -> Standing:
     if scope == "channel" and not channels:
         channels = _ROUTE_CHANNELS.get(event.via or "", ())
         scope = "channel" if channels else "all_marketing"
+    answered = (event.in_reply_to,) if event.in_reply_to is not None else ()
     no = No(
         "withdrawal" if withdrawal else "objection",
         scope,
-        event.categories if scope == "category" else (),
+        event.categories if scope == "category" else answered,
         channels if scope in ("channel", "category") else (),
         event.sender,
         event.person,
@@ -105,6 +106,7 @@ def _relation(standing: Standing, event: v.Relation, entry: Entry) -> Standing:
         paid_tier=event.paid_tier_exists,
         negotiation=False,
         optin_left=event.optin_box == "left_unticked",
+        for_receipt=event.collected_for == "e_receipt",
     )
     standing = _with_relation(standing, relation, entry)
     return refused_everything(standing, party, entry) if event.optout_used else standing

@@ -3,6 +3,7 @@
 from typing import Final
 
 from service.core.law.calendar import DAY_MS, business_days_after, is_business_day
+from service.core.law.compiled import PlannedRule
 from service.core.law.consent import Weighed
 from service.core.law.context import NO, UNKNOWN, YES, Context, Try
 from service.core.law.exits import pure_service
@@ -70,7 +71,8 @@ def _covers(context: Context, no: No, *, service: bool) -> bool:
         return context.covers_category(no.categories) and (not no.channels or question.channel in no.channels)
     if no.scope == "channel":
         return question.channel in no.channels
-    return not service or context.plan.revoke_all
+    # To a message that only serves, a no to marketing does not extend, unless it answered such a message.
+    return not service or context.plan.revoke_all or context.covers_category(no.categories)
 
 
 def _binds(context: Context, no: No) -> bool:
@@ -102,18 +104,29 @@ def _lifted(ms: int, index: int, person: str | None, weighed: list[Weighed]) -> 
 
 def form(context: Context) -> Try:
     """Return whether the message shows what it must."""
-    message = context.question.message
     missing: tuple[str, ...] = ()
     ref = None
     for planned in context.plan.forms:
-        for name in planned.rule.fields:
-            shown = getattr(message, name)
-            if shown is False:
-                return Try(NO, "MESSAGE_FORM_INCOMPLETE", "none", planned.ref)
-            if shown is None:
-                missing = (*missing, name)
-                ref = planned.ref
+        shape = shows(context, planned)
+        if shape.status == NO:
+            return shape
+        if shape.missing:
+            missing += shape.missing
+            ref = planned.ref
     return Try(UNKNOWN, "", "none", ref, (), missing) if missing else _OPEN
+
+
+def shows(context: Context, planned: PlannedRule) -> Try:
+    """Return whether the message shows the `fields` of one rule."""
+    message = context.question.message
+    missing: tuple[str, ...] = ()
+    for name in planned.rule.fields:
+        shown = getattr(message, name)
+        if shown is False:
+            return Try(NO, "MESSAGE_FORM_INCOMPLETE", "none", planned.ref)
+        if shown is None:
+            missing = (*missing, name)
+    return Try(UNKNOWN, "", "none", planned.ref, (), missing) if missing else _OPEN
 
 
 def hours(context: Context) -> Try:
@@ -130,11 +143,16 @@ def hours(context: Context) -> Try:
 
 
 def _on_business_day(context: Context) -> bool:
-    """Tell whether today is a business day, and note the first day on which that is otherwise."""
-    holidays = context.plan.holidays
+    """Tell whether today is a business day, and note the first day on which that may be otherwise.
+
+    After the last year whose holidays are known no day counts as one: unknown means no.
+    """
+    holidays, known_until = context.plan.holidays, context.plan.calendar_ends
+    if context.day > known_until:
+        return False
     today = is_business_day(context.day, holidays)
     day = context.day + 1
-    while is_business_day(day, holidays) == today:
+    while day <= known_until and is_business_day(day, holidays) == today:
         day += 1
     context.flips.append(day * DAY_MS)
     return today

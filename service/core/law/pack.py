@@ -126,13 +126,22 @@ class Parameter(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, o
 
 
 class Pack(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The rules of one jurisdiction, or those that hold everywhere (`jurisdiction` "common")."""
+    """The rules of one jurisdiction, or those that hold everywhere (`jurisdiction` "common").
+
+    `stop_ceiling_business_days` is how long the law at most gives for carrying out a no; 0 is at
+    once. No setting of the house goes beyond it.
+
+    `holidays`: the public holidays of its whole country, for rules that speak of business days; complete up
+    to the end of the last one's year, and nothing is known of the days after.
+    """
 
     jurisdiction: Annotated[str, Meta(pattern=r"^([A-Z]{2}|common)$")]
     name: str
     as_of: date
     countries: tuple[str, ...] = ()
     needs_human: tuple[str, ...] = ()
+    stop_ceiling_business_days: Annotated[int, Meta(ge=0, le=31)] = 0
+    holidays: tuple[date, ...] = ()
     rule: tuple[Rule, ...] = ()
     parameter: tuple[Parameter, ...] = ()
 

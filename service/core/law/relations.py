@@ -19,6 +19,7 @@ class Step(NamedTuple):
     code: str
     missing: tuple[str, ...] = ()
     silent: bool = False
+    human: bool = False
 
 
 _HELD: Final = Step(99, "")
@@ -43,7 +44,7 @@ def best_of(context: Context, planned: PlannedRule, judge: Judge, code: str, bas
     _, step, relation = best
     events = (relation.index,) if relation.end_index is None else (relation.index, relation.end_index)
     if step.code:
-        return Try(NO, step.code, "none", planned.ref, events, group=GROUP_RELATION)
+        return Try(NO, step.code, "none", planned.ref, events, (), GROUP_RELATION, step.human)
     if step.missing:
         return Try(UNKNOWN, code, basis, planned.ref, events, step.missing, GROUP_RELATION)
     return Try(YES, code, basis, planned.ref, events, group=GROUP_RELATION)
@@ -61,9 +62,11 @@ def _customer(  # noqa: PLR0911 - one return per condition, in the law's order
     own = relation.party in context.same
     sale, missing = _is_sale(planned, relation)
     if not sale:
-        return Step(1, "NO_SALE_CONTEXT") if own else Step(0, "", silent=True)
+        gift = relation.kind == "donation" and rule.donation_parameter is not None
+        disputed = gift or bool(relation.free)
+        return Step(1, "NO_SALE_CONTEXT", human=disputed) if own else Step(0, "", silent=True)
     if not own:
-        return Step(2, "OTHER_LEGAL_ENTITY")
+        return Step(2, "OTHER_LEGAL_ENTITY", human=relation.party in context.bought)
     if relation.collected.by is not None and relation.collected.by not in context.same:
         return Step(3, "COLLECTED_BY_THIRD_PARTY")
     if question.channel in rule.excluded_channels or (
@@ -72,11 +75,13 @@ def _customer(  # noqa: PLR0911 - one return per condition, in the law's order
         return Step(4, "CUSTOMER_EXCEPTION_NOT_FOR_CHANNEL")
     refusal = _refusable(relation)
     if refusal is False:
-        return Step(5, "NO_OPTOUT_AT_COLLECTION")
+        return Step(5, "NO_OPTOUT_AT_COLLECTION", human=relation.optin_left)
     missing += _untold(relation)
     like = _similar(context, relation)
     if like is False:
-        return Step(6, "NOT_SIMILAR")
+        # What is about no product at all is for a person to judge, unless the house has drawn its map.
+        unmapped = question.product_category == "none" and not context.compiled.settings.similar
+        return Step(6, "NOT_SIMILAR", human=unmapped)
     if like is None:
         missing += ("product_category",)
     late = _lapsed(context, planned, relation)
@@ -272,7 +277,7 @@ def _ongoing(context: Context, planned: PlannedRule, relation: Relation) -> Step
     if relation.party not in context.same:
         return Step(0, "", silent=True)
     lasting = relation.ongoing or (relation.kind in planned.rule.relations and relation.ongoing is not False)
-    if not lasting or not context.is_open(relation):
+    if not lasting or relation.for_receipt or not context.is_open(relation):
         return Step(1, planned.rule.deny_code)
     like = _similar(context, relation)
     if like is False:

@@ -14,9 +14,8 @@ from service.core.law.context import (
 )
 from service.core.law.facts import Source
 
-_UNASKED_ORIGINS = frozenset(
-    {"bought_list", "broker_append", "partner", "social_network_scrape", "tell_a_friend", "transfer"}
-)
+_LISTS = frozenset({"bought_list", "broker_append", "partner", "social_network_scrape", "transfer"})
+"""Origins that are a list, bought, appended or scraped (LAW 0.1.3); an address found or told is none."""
 
 
 def out_of_scope(context: Context, planned: PlannedRule) -> Try | None:
@@ -29,10 +28,12 @@ def out_of_scope(context: Context, planned: PlannedRule) -> Try | None:
         missing = ("relates_to_role",) if question.relates_to_role is None else ()
     events: tuple[int, ...] = ()
     if rule.requires_impersonal:
-        found = [s for s in _known_addresses(context) if s.impersonal]
+        found = [s for s in _known_addresses(context) if s.impersonal is not False]
         if not found:
             return None
-        events = (found[-1].index,)
+        source = next((s for s in reversed(found) if s.impersonal), found[-1])
+        missing = missing if source.impersonal else (*missing, "impersonal")
+        events = (source.index,)
     if rule.automated_only is False and question.automated:
         return None
     status = UNKNOWN if missing else YES
@@ -69,16 +70,11 @@ def designated_address(context: Context, planned: PlannedRule) -> Try | None:
     published = _known_addresses(context, ("published",))
     if not published:
         return None
-    for source in published:
-        if source.by == "recipient" and context.covers_category(source.designated_for):
-            return Try(
-                YES,
-                "B2B_DESIGNATED_ADDRESS",
-                "designated_address",
-                planned.ref,
-                (source.index,),
-                group=GROUP_ADDRESS,
-            )
+    fitting = [s for s in published if s.by != "third_party" and context.covers_category(s.designated_for)]
+    if fitting:
+        source = next((s for s in fitting if s.by == "recipient"), fitting[-1])
+        missing = () if source.by == "recipient" else ("by",)
+        return _held(planned, "B2B_DESIGNATED_ADDRESS", "designated_address", source.index, missing)
     index = published[-1].index
     return Try(NO, "B2B_ADDRESS_NOT_DESIGNATED", "none", planned.ref, (index,), group=GROUP_ADDRESS)
 
@@ -243,7 +239,7 @@ def _against(source: Source) -> str:
         return source.defects[0]
     if source.claim != "not_claimed":
         return "CONSENT_UNPROVEN"
-    return "IMPORTED_WITHOUT_PROOF" if source.origin in _UNASKED_ORIGINS else ""
+    return "IMPORTED_WITHOUT_PROOF" if source.origin in _LISTS else ""
 
 
 def _held(planned: PlannedRule, code: str, basis: str, index: int, missing: tuple[str, ...]) -> Try:

@@ -42,6 +42,17 @@ def test_a_correction_takes_back_a_yes_but_never_a_no() -> None:
     assert told.ask("2026-02-01").reason_code == "OBJECTED"
 
 
+def test_a_correction_takes_back_that_a_number_was_free_to_call_but_no_listing() -> None:
+    call: dict[str, Any] = {"country": "UK", "channel": "phone_live", "address": PHONE}
+    told = World().tell("register_checked", "2026-01-01", register="UK_TPS", listed=False, address=PHONE)
+    assert told.ask("2026-02-01", **call).reason_code == "OPT_OUT_REGIME"
+    told.tell("correction", "2026-01-02", corrects=1, address=PHONE)
+    assert told.ask("2026-02-01", **call).reason_code == "FACT_MISSING"
+    told.tell("register_listed", "2026-01-03", register="UK_TPS", address=PHONE)
+    told.tell("correction", "2026-01-04", corrects=3, address=PHONE)
+    assert told.ask("2026-02-01", **call).reason_code == "ON_DO_NOT_CALL_REGISTER"
+
+
 def test_a_request_is_answered_once() -> None:
     told = World().tell("quote_requested", "2026-01-01", to="acme")
     assert told.ask("2026-01-02", in_reply=True).reason_code == "SOLICITED_REPLY"
@@ -83,12 +94,26 @@ def test_an_objection_follows_the_business_to_its_buyer() -> None:
 def test_a_period_for_carrying_out_a_no_counts_business_days_and_holidays() -> None:
     grace = {
         "parameters": [{"name": "stop.grace_business_days", "value": 2}],
-        "holidays": {"NL": ["2026-01-06"]},
+        "holidays": {"AU": ["2026-01-06"]},
     }
     told = World(**grace).tell("consent_granted", "2026-01-01", **AGREED)
     told.tell("consent_withdrawn", "2026-01-02", scope="all_marketing")  # a Friday
-    assert told.ask("2026-01-07").reason_code == "CONSENT"
-    assert told.ask("2026-01-08").reason_code == "WITHDRAWN"
+    assert told.ask("2026-01-07", country="AU").reason_code == "CONSENT"
+    assert told.ask("2026-01-08", country="AU").reason_code == "WITHDRAWN"
+
+
+@pytest.mark.parametrize(
+    ("law", "days"), [("NL", 0), ("UK", 0), ("DE", 0), ("AU", 5), ("CA", 10), ("US", 10)]
+)
+def test_no_house_takes_longer_to_carry_out_a_no_than_the_law_gives(law: str, days: int) -> None:
+    told = World(parameters=[{"name": "stop.grace_business_days", "value": 10}])
+    told.tell("consent_granted", "2026-01-01", **AGREED, request_contents_complete=True)
+    told.tell("consent_withdrawn", "2026-03-02", scope="all_marketing")  # a Monday
+    weeks, rest = divmod(days, 5)
+    last = 2 + 7 * weeks + rest
+    before = [told.ask(f"2026-03-{day:02}", country=law).reason_code for day in range(2, last + (days > 0))]
+    assert set(before) <= {"CONSENT"}
+    assert told.ask(f"2026-03-{last + (days > 0):02}", country=law).reason_code == "WITHDRAWN"
 
 
 FORM = parse_form(

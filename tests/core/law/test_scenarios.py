@@ -8,18 +8,73 @@ from typing import Any
 import pytest
 
 from service.core.law.codes import ALLOW_CODES, DENY_CODES
-from service.ledger.packs import shipped_packs, worked_cases
+from service.ledger.packs import boundary_cases, shipped_packs, worked_cases
 from service.ledger.scenarios import MemoryLedger, ScenarioError, read_cases, run_case, run_cases
 
 CASES = read_cases(worked_cases())
+BOUNDARIES = read_cases(boundary_cases())
+ALL = [*CASES, *BOUNDARIES]
 ROOT = Path(__file__).resolve().parents[3]
 LEDGER = MemoryLedger(shipped_packs())
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-async def test_a_worked_case_gets_the_answer_and_reason_the_law_gives(case: dict[str, Any]) -> None:
+@pytest.mark.parametrize("case", ALL, ids=[case["id"] for case in ALL])
+async def test_a_case_gets_the_answer_and_reason_the_law_gives(case: dict[str, Any]) -> None:
     result = await run_case(case, LEDGER)
     assert result.actual == result.expected
+    assert result.decision.needs_human == case["expected"]["needs_human"]
+
+
+_PARTIES = ("sender", "promotes", "seller", "to", "from", "collected_by", "received_by")
+
+
+def _retold(case: dict[str, Any]) -> dict[str, Any]:
+    """The same situation, of other companies and addresses."""
+    facts = [_renamed(fact) for fact in case["facts"]]
+    return case | {"facts": facts, "question": _renamed(case["question"])}
+
+
+def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    told = dict(fields)
+    for name in _PARTIES:
+        if name in told and "@" not in told[name]:
+            told[name] = f"firm_{told[name]}"
+    for name in ("address", "from", "to"):
+        if "@" in str(told.get(name)):
+            told[name] = f"else.{told[name]}"
+    if "senders" in told:
+        told["senders"] = [f"firm_{sender}" for sender in told["senders"]]
+    return told
+
+
+BESIDE: list[dict[str, Any]] = [
+    {"date": "2005-01-01", "address": "beside@example.org"} | fact
+    for fact in (
+        {"type": "consent_granted", "categories": ["newsletter"], "channels": ["email"]}
+        | {"senders": ["beside_acme"], "method": "web_form", "evidence": "documented"},
+        {"type": "objection", "scope": "all_marketing"},
+        {"type": "purchase", "seller": "beside_acme", "product_category": "shoes"},
+    )
+]
+
+
+async def test_other_names_and_facts_about_others_change_no_case() -> None:
+    differing = []
+    for case in ALL:
+        retold = _retold(case)
+        # An act without an address is about every address told so far, so what is beside comes last.
+        result = await run_case(retold | {"facts": [*retold["facts"], *BESIDE]}, LEDGER)
+        if not result.as_expected:
+            differing.append(case["id"])
+    assert differing == []
+
+
+def test_no_two_cases_share_an_id() -> None:
+    assert len({case["id"] for case in ALL}) == len(ALL)
+
+
+def test_every_boundary_case_names_the_section_it_follows() -> None:
+    assert [c["id"] for c in BOUNDARIES if not re.match(r"LAW \d", c["source"]["ref"])] == []
 
 
 async def test_every_reason_code_is_reached_by_the_worked_cases() -> None:
@@ -34,8 +89,8 @@ def _code_lines() -> Iterator[str]:
 
 
 def test_no_case_is_known_to_the_code() -> None:
-    addresses = {str(case["question"]["address"]) for case in CASES}
-    named = re.compile("|".join(re.escape(text) for text in {case["id"] for case in CASES} | addresses))
+    addresses = {str(case["question"]["address"]) for case in ALL}
+    named = re.compile("|".join(re.escape(text) for text in {case["id"] for case in ALL} | addresses))
     assert [line for line in _code_lines() if named.search(line)] == []
 
 
