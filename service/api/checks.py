@@ -13,7 +13,7 @@ from service.api.problems import ApiError
 from service.api.services import Services, ledger_of
 from service.core.errors import QuestionError
 from service.core.events import milliseconds
-from service.core.law.explanation import Language, explain
+from service.core.law.explanation import Explanation, Language, explain
 from service.core.law.question import parse_question
 from service.ledger.addresses import canonical_address
 from service.ledger.check import Answer, Asked
@@ -64,7 +64,7 @@ class AnswerBody(msgspec.Struct, omit_defaults=True):
     position: int
     further_codes: list[str] | UnsetType = UNSET
     token: str | UnsetType = UNSET
-    explanation: str | UnsetType = UNSET
+    explanation: Explanation | UnsetType = UNSET
 
 
 def read_asked(obj: object) -> tuple[AskedBody, dict[str, object]]:
@@ -120,7 +120,7 @@ def _answer(answer: Answer, language: Language | None) -> AnswerBody:
         position=answer.head.position,
         further_codes=body.get("further_codes") or UNSET,
         token=answer.token or UNSET,
-        explanation=explain(answer.decision, language).paragraph if language else UNSET,
+        explanation=explain(answer.decision, language) if language else UNSET,
     )
 
 

@@ -14,23 +14,32 @@ from service.core.law.reasons_nl import REASONS as DUTCH
 Language = Literal["en", "nl"]
 
 
-class ExplainedStep(Struct, frozen=True):
-    """One step: what was looked at, how it came out, and on what that rests."""
+class CitedRule(Struct, frozen=True):
+    """The rule a step rests on: its id in the pack, where it is written, and when it is in force."""
 
-    title: str
-    text: str
-    events: tuple[int, ...]
-    missing_facts: tuple[str, ...]
-    citation: str | None
+    id: str
+    citation: str
     valid_from: str | None
     valid_to: str | None
 
 
+class ExplainedStep(Struct, frozen=True):
+    """One step: what was looked at, how it came out (yes, no, unknown), and on what that rests."""
+
+    step: str
+    title: str
+    outcome: str
+    sentence: str
+    events: tuple[int, ...]
+    missing_facts: tuple[str, ...]
+    rule: CitedRule | None
+
+
 class Explanation(Struct, frozen=True):
-    """A decision in words. `paragraph` is for the person concerned, `steps` for who must check it."""
+    """A decision in words. `text` is to be read out to the person, `steps` are for who must check it."""
 
     language: Language
-    paragraph: str
+    text: str
     steps: tuple[ExplainedStep, ...]
 
 
@@ -141,11 +150,11 @@ def _step(step: DecisionStep, words: _Words, *, denied: bool) -> ExplainedStep:
         text = words.outweighed
     rule = step.rule
     return ExplainedStep(
+        step=step.name,
         title=words.titles[step.name],
-        text=text,
+        outcome=step.result,
+        sentence=text,
         events=step.events,
         missing_facts=step.missing_facts,
-        citation=rule.citation if rule is not None else None,
-        valid_from=rule.valid_from if rule is not None else None,
-        valid_to=rule.valid_to if rule is not None else None,
+        rule=CitedRule(rule.id, rule.citation, rule.valid_from, rule.valid_to) if rule is not None else None,
     )
