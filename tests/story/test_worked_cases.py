@@ -1,0 +1,60 @@
+"""The worked cases through the real thing: appended to a log on PostgreSQL, asked, proved, verified offline."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from service.core.verdict import Verdict
+from service.core.verifier import verify_bundle
+from service.ledger.packs import worked_cases
+from service.ledger.scenarios import CaseResult, read_cases, run_case
+from service.wiring.trial import trial_ledger
+from tests.support.databases import a_database
+
+CASES = read_cases(worked_cases())
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What the ledger answered, and what somebody with nothing but the bundle derives."""
+
+    result: CaseResult
+    verdict: Verdict
+
+
+@pytest.fixture(scope="module")
+def proved(migrated_template: str, server_dsn: str) -> Iterator[dict[str, Proved]]:
+    """Every case, run once; each on a log of its own."""
+    with a_database(server_dsn, template=migrated_template) as dsn:
+        yield asyncio.run(_prove_all(dsn))
+
+
+async def _prove_all(dsn: str) -> dict[str, Proved]:
+    found = {}
+    async with trial_ledger(dsn) as ledger:
+        for case in CASES:
+            result = await run_case(case, ledger)
+            found[result.id] = Proved(result, verify_bundle(await ledger.bundle()))
+    return found
+
+
+def _one_a_case() -> Any:  # noqa: ANN401 - a mark of pytest
+    return pytest.mark.parametrize("name", [case["id"] for case in CASES])
+
+
+@_one_a_case()
+def test_the_ledger_gives_the_answer_and_reason_the_law_gives(name: str, proved: dict[str, Proved]) -> None:
+    assert proved[name].result.actual == proved[name].result.expected
+
+
+@_one_a_case()
+def test_the_proof_of_the_answer_verifies_offline_and_says_the_same(
+    name: str, proved: dict[str, Proved]
+) -> None:
+    result, verdict = proved[name].result, proved[name].verdict
+    assert verdict.verified, verdict
+    assert verdict.answer is not None
+    assert (verdict.answer.decision, verdict.answer.reason_code) == result.actual
