@@ -15,6 +15,8 @@ MAILING_GAP_MONTHS: Final = 12
 
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _LAST_ORDINAL: Final = date(9999, 12, 31).toordinal()
+LAST_DAY: Final = _LAST_ORDINAL - _EPOCH_ORDINAL
+"""The last day a date can hold."""
 _CACHED: Final = 4096
 
 

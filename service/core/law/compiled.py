@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from service.core.law.calendar import DAY_MS, date_of, day_number
+from service.core.law.calendar import DAY_MS, LAST_DAY, date_of, day_number
 from service.core.law.pack import Pack, Rule
 from service.core.law.settings import HouseSettings
 
@@ -100,6 +100,7 @@ class Plan:
     refresh_months: int
     grace_days: int
     holidays: frozenset[int]
+    calendar_ends: int
     next_change_ms: int | None
 
 
@@ -112,7 +113,9 @@ class Law:
         self._rules = (*pack.rule, *(rule for rule in common.rule if rule.id not in own))
         self._needs_human = frozenset(pack.needs_human)
         self._settings = settings
-        self._holidays = frozenset(day_number(day) for day in settings.holidays.get(pack.jurisdiction, ()))
+        holidays = settings.holidays.get(pack.jurisdiction, frozenset(pack.holidays))
+        self._holidays = frozenset(map(day_number, holidays))
+        self._calendar_ends = day_number(date(max(holidays).year, 12, 31)) if holidays else LAST_DAY
         self._changes = sorted(_changes(self._rules, settings))
         self._plans: dict[tuple[int, str, str, str], Plan] = {}
 
@@ -158,6 +161,7 @@ class Law:
             refresh_months=value("consent.refresh_months", today),
             grace_days=value("stop.grace_business_days", today),
             holidays=self._holidays,
+            calendar_ends=self._calendar_ends,
             next_change_ms=changes[stretch] * DAY_MS if stretch < len(changes) else None,
         )
 

@@ -130,11 +130,16 @@ def hours(context: Context) -> Try:
 
 
 def _on_business_day(context: Context) -> bool:
-    """Tell whether today is a business day, and note the first day on which that is otherwise."""
-    holidays = context.plan.holidays
+    """Tell whether today is a business day, and note the first day on which that may be otherwise.
+
+    After the last year whose holidays are known no day counts as one: unknown means no.
+    """
+    holidays, known_until = context.plan.holidays, context.plan.calendar_ends
+    if context.day > known_until:
+        return False
     today = is_business_day(context.day, holidays)
     day = context.day + 1
-    while is_business_day(day, holidays) == today:
+    while day <= known_until and is_business_day(day, holidays) == today:
         day += 1
     context.flips.append(day * DAY_MS)
     return today

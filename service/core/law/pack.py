@@ -128,13 +128,18 @@ class Parameter(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, o
 
 
 class Pack(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The rules of one jurisdiction, or those that hold everywhere (`jurisdiction` "common")."""
+    """The rules of one jurisdiction, or those that hold everywhere (`jurisdiction` "common").
+
+    `holidays`: the public holidays of its whole country, for rules that speak of business days; complete up to
+    the end of its last year, and nothing is known of the days after.
+    """
 
     jurisdiction: Annotated[str, Meta(pattern=r"^([A-Z]{2}|common)$")]
     name: str
     as_of: date
     countries: tuple[str, ...] = ()
     needs_human: tuple[str, ...] = ()
+    holidays: tuple[date, ...] = ()
     rule: tuple[Rule, ...] = ()
     parameter: tuple[Parameter, ...] = ()
 
