@@ -75,6 +75,15 @@ def read_asked(obj: object) -> tuple[AskedBody, dict[str, object]]:
     return own, {name: value for name, value in obj.items() if name not in _OWN_FIELDS}
 
 
+def read_question(obj: object) -> Asked:
+    """A question about now and nothing more. Raises `QuestionError`, `AddressError` or `InputError`."""
+    own, question = read_asked(obj)
+    for name in _OWN_FIELDS - {"address"}:
+        if isinstance(obj, dict) and name in obj:
+            raise QuestionError("this is not asked here", pointer=f"/{name}", code="unknown_field")
+    return _asked(own, question)
+
+
 def _asked(own: AskedBody, question: dict[str, object], *, with_detail: bool = True) -> Asked:
     if own.proof not in _PROOFS:
         raise QuestionError("proof is none or token", pointer="/proof", code="value")

@@ -12,6 +12,7 @@ from service.api.checks import BUNDLE, AnswerBody, AskedBody
 from service.api.configuration import PublishedBody, SenderBody
 from service.api.events import ReceiptBody
 from service.api.problems import MEDIA_TYPE, Problem
+from service.api.rulebooks import DryRunBody, DryRunResult
 from service.core.events import Form, SubmittedEvent
 from service.core.law.question import Question
 from service.core.law.rulebook import RulebookDocument
@@ -48,6 +49,7 @@ _FORM = {
     "text": "Acme may send me its newsletter.",
     "boxes": [{"name": "newsletter", "label": "Send me the newsletter", "default": "unticked"}],
 }
+_RULEBOOK = {"schema": 1, "label": "2026-11"}
 
 # What goes in and out of each operation: request type, its example, answer type.
 _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
@@ -61,7 +63,8 @@ _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
         {"id": "acme", "legal_name": "Acme B.V.", "country": "NL"},
         PublishedBody,
     ),
-    ("/v1/rulebook", "put"): (RulebookDocument, {"schema": 1, "label": "2026-11"}, PublishedBody),
+    ("/v1/rulebook", "put"): (RulebookDocument, _RULEBOOK, PublishedBody),
+    ("/v1/rulebook/dry-run", "post"): (DryRunBody, {"rulebook": _RULEBOOK}, DryRunResult),
 }
 _QUESTIONS = ("/v1/checks", "/v1/proofs")
 

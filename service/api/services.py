@@ -14,7 +14,9 @@ from service.ledger.feed import Feed
 from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys
 from service.ledger.prove import Proofs
+from service.ledger.publications import Publications
 from service.ledger.published import PublishedLog
+from service.ledger.rehearsal import Rehearsal
 
 Probe = Callable[[], Awaitable[None]]
 """Raises when the dependency it was registered with is not usable."""
@@ -33,6 +35,8 @@ class LedgerServices:
     proofs: Proofs
     published: PublishedLog
     feed: Feed
+    publications: Publications
+    rehearsal: Rehearsal
 
 
 @dataclass(slots=True)

@@ -25,7 +25,9 @@ from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
 from service.ledger.ports import Bell, Failpoint, Meter
 from service.ledger.prove import Proofs
+from service.ledger.publications import Publications
 from service.ledger.published import PublishedLog
+from service.ledger.rehearsal import Rehearsal
 from service.ledger.startup import check_start
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
@@ -169,6 +171,8 @@ class LedgerParts:
             proofs=proofs,
             published=PublishedLog(store),
             feed=Feed(store, opener, bell),
+            publications=Publications(store, opener, admission),
+            rehearsal=Rehearsal(store, admission, catalogue, opener, clock=now_ms, stopwatch=time.monotonic),
         )
 
 

@@ -1,9 +1,8 @@
-"""The worked cases through the real thing: appended to a log on PostgreSQL, asked, proved, verified offline."""
+"""The worked cases, for real: appended to a log on PostgreSQL, asked, proved, verified offline."""
 
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from service.wiring.trial import trial_ledger
 from tests.support.databases import a_database
 
 CASES = read_cases(worked_cases())
+NAMES = [case["id"] for case in CASES]
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,12 @@ async def _prove_all(dsn: str) -> dict[str, Proved]:
     return found
 
 
-def _one_a_case() -> Any:  # noqa: ANN401 - a mark of pytest
-    return pytest.mark.parametrize("name", [case["id"] for case in CASES])
-
-
-@_one_a_case()
+@pytest.mark.parametrize("name", NAMES)
 def test_the_ledger_gives_the_answer_and_reason_the_law_gives(name: str, proved: dict[str, Proved]) -> None:
     assert proved[name].result.actual == proved[name].result.expected
 
 
-@_one_a_case()
+@pytest.mark.parametrize("name", NAMES)
 def test_the_proof_of_the_answer_verifies_offline_and_says_the_same(
     name: str, proved: dict[str, Proved]
 ) -> None:

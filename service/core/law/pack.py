@@ -130,8 +130,8 @@ class Parameter(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, o
 class Pack(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The rules of one jurisdiction, or those that hold everywhere (`jurisdiction` "common").
 
-    `holidays`: the public holidays of its whole country, for rules that speak of business days; complete up to
-    the end of its last year, and nothing is known of the days after.
+    `holidays`: the public holidays of its whole country, for rules that speak of business days; complete up
+    to the end of the last one's year, and nothing is known of the days after.
     """
 
     jurisdiction: Annotated[str, Meta(pattern=r"^([A-Z]{2}|common)$")]

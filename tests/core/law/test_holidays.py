@@ -1,6 +1,7 @@
 """Business days: pinned as data, equal to what the library says, and unknown means no."""
 
 from datetime import date
+from typing import Any
 
 import holidays
 import pytest
@@ -10,7 +11,7 @@ from service.ledger.packs import shipped_packs
 from tests.core.law.world import PHONE, World, ms
 
 FRANCE = next(pack for pack in map(parse_pack, shipped_packs().values()) if pack.jurisdiction == "FR")
-CALL = {
+CALL: dict[str, Any] = {
     "channel": "phone_live",
     "address": PHONE,
     "country": "FR",
