@@ -13,6 +13,7 @@ from service.core.errors import InputError
 CASES_BYTES_MAX: Final = 8 * 1024 * 1024
 _VALUES_MAX: Final = 2_000_000
 _DIGITS_MAX: Final = 100
+_DEPTH_MAX: Final = 32
 
 # The parser in C where PyYAML was built with it: ten times as fast, and the same language.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -27,10 +28,11 @@ class _CaseLoader(_Loader):  # type: ignore[misc]  # chosen when the module is l
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         """Refuse a key that stands twice, of which PyYAML would drop the first."""
-        keys = Counter(key.value for key, _ in node.value if isinstance(key, ScalarNode))
-        for key, _ in node.value:
-            if isinstance(key, ScalarNode) and keys[key.value] > 1:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, ScalarNode)):
+            if key.value in seen:
                 raise ConstructorError(None, None, f"the key {key.value[:64]!r} stands twice", key.start_mark)
+            seen.add(key.value)
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return mapping
 
@@ -79,6 +81,7 @@ def read_cases(data: bytes) -> list[dict[str, Any]]:
 
 def _load(data: bytes) -> object:
     try:
+        _refuse_depth(data)
         return yaml.load(data, Loader=_CaseLoader)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -88,12 +91,22 @@ def _load(data: bytes) -> object:
         raise ScenarioError(
             "this is not YAML: it holds bytes that are no text in UTF-8", code="yaml"
         ) from None
-    except RecursionError:
-        raise ScenarioError("this is nested deeper than any case", code="yaml") from None
     except (ValueError, TypeError, OverflowError):
         raise ScenarioError(
             "this is not YAML that is read here: a number or a key is out of range", code="yaml"
         ) from None
+
+
+def _refuse_depth(data: bytes) -> None:
+    """Refuse deep nesting before anything is composed of it, which is done by recursion, in C."""
+    depth = 0
+    for event in yaml.parse(data, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEPTH_MAX:
+                raise ScenarioError("this is nested deeper than any case", code="yaml")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _refuse_bombs(cases: list[Any]) -> None:
