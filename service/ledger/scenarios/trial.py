@@ -39,7 +39,6 @@ class TrialLedger:
         self._random = random
         self._packs = packs
         self._now_ms = 0
-        self._begun = 0
         self._asked: Asked | None = None
         self.intake: Intake
         self.configuration: Configuration
@@ -48,9 +47,8 @@ class TrialLedger:
 
     async def begin(self, setup: Setup) -> None:
         """Begin another ledger, register the senders and publish the rulebook."""
-        self._begun += 1
         self._now_ms = max(0, setup.begins_ms - _HEAD_START_MS)
-        keys = self._keys(f"trial.invalid/case-{self._begun}/1")
+        keys = self._keys(f"trial.invalid/{self._random(8).hex()}/1")
         await self._compose(keys, await self._open_store(keys.origin))
         for name, kind in setup.senders.items():
             await self.configuration.register_sender(Sender(name, name, setup.country, kind))
