@@ -52,7 +52,7 @@ REASONS: Final = {
     "CUSTOMER_EXCEPTION_NOT_FOR_CHANNEL": "Klant zijn geeft geen recht op berichten via dit kanaal.",
     "DOI_CONFIRMATION": "Dit vraagt de persoon eenmalig om de eigen aanmelding te bevestigen.",
     "ESTABLISHED_BUSINESS_RELATIONSHIP": (
-        "Er is recent zaken gedaan met deze persoon, wat het gesprek toestaat."
+        "Er zijn onlangs zaken gedaan met deze persoon, wat het gesprek toestaat."
     ),
     "EXEMPT_MESSAGE": "De wet zondert dit soort afzender of bericht uit.",
     "EXEMPT_REFERRAL": "Dit is het eerste bericht na een aanbeveling en het noemt wie die deed.",
