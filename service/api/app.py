@@ -7,7 +7,17 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
-from service.api import checks, configuration, events, feed, health, log, unsubscribe, unsubscribe_links
+from service.api import (
+    checks,
+    configuration,
+    events,
+    feed,
+    health,
+    log,
+    rulebooks,
+    unsubscribe,
+    unsubscribe_links,
+)
 from service.api.access import PUBLIC, Access
 from service.api.bodies import respond
 from service.api.contract import openapi_document
@@ -32,10 +42,7 @@ ROUTES = (
     configuration.list_forms,
     configuration.list_senders,
     configuration.publish_form,
-    configuration.publish_rulebook,
     configuration.read_form,
-    configuration.read_old_rulebook,
-    configuration.read_rulebook,
     configuration.register_sender,
     events.record_event,
     events.record_events,
@@ -47,6 +54,11 @@ ROUTES = (
     log.read_checkpoint,
     log.read_keys,
     log.read_tile,
+    rulebooks.list_rulebooks,
+    rulebooks.publish_rulebook,
+    rulebooks.read_old_rulebook,
+    rulebooks.read_rulebook,
+    rulebooks.try_rulebook,
     read_contract,
     unsubscribe.show_way_out,
     unsubscribe.use_way_out,

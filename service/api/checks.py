@@ -14,7 +14,7 @@ from service.api.services import LedgerServices, Services, ledger_of
 from service.api.unsubscribe_links import UnsubscribeHeaders, unsubscribe_headers
 from service.core.errors import QuestionError
 from service.core.events import milliseconds
-from service.core.law.explanation import Language, explain
+from service.core.law.explanation import Explanation, Language, explain
 from service.core.law.question import parse_question
 from service.ledger.addresses import canonical_address
 from service.ledger.check import Answer, Asked
@@ -68,7 +68,7 @@ class AnswerBody(msgspec.Struct, omit_defaults=True):
     position: int
     further_codes: list[str] | UnsetType = UNSET
     token: str | UnsetType = UNSET
-    explanation: str | UnsetType = UNSET
+    explanation: Explanation | UnsetType = UNSET
     unsubscribe: UnsubscribeHeaders | UnsetType = UNSET
 
 
@@ -78,6 +78,15 @@ def read_asked(obj: object) -> tuple[AskedBody, dict[str, object]]:
         raise QuestionError("the body is an object", code="type")
     own = convert({name: value for name, value in obj.items() if name in _OWN_FIELDS}, AskedBody)
     return own, {name: value for name, value in obj.items() if name not in _OWN_FIELDS}
+
+
+def read_question(obj: object) -> Asked:
+    """A question about now and nothing more. Raises `QuestionError`, `AddressError` or `InputError`."""
+    own, question = read_asked(obj)
+    for name in _OWN_FIELDS - {"address"}:
+        if isinstance(obj, dict) and name in obj:
+            raise QuestionError("this is not asked here", pointer=f"/{name}", code="unknown_field")
+    return _asked(own, question)
 
 
 def _asked(own: AskedBody, question: dict[str, object], *, with_detail: bool = True) -> Asked:
@@ -141,7 +150,7 @@ def _answer(answer: Answer, language: Language | None) -> AnswerBody:
         position=answer.head.position,
         further_codes=body.get("further_codes") or UNSET,
         token=answer.token or UNSET,
-        explanation=explain(answer.decision, language).paragraph if language else UNSET,
+        explanation=explain(answer.decision, language) if language else UNSET,
     )
 
 

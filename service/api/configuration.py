@@ -1,9 +1,9 @@
-"""Forms, senders and the rulebook: what was shown, who mails, and what decides."""
+"""Forms and senders: what was shown, and who mails."""
 
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get, post, put
+from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import Meta
 
@@ -11,7 +11,6 @@ from service.api.access import Principal
 from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.events import ReceiptBody, receipt_body
 from service.api.services import LedgerServices, Services, ledger_of
-from service.core.canonical import parse_canonical
 from service.ledger.catalogue import Sender
 from service.ledger.configure import Published
 
@@ -32,13 +31,15 @@ class PublishedBody(msgspec.Struct):
     receipt: ReceiptBody
 
 
-def _own(request: ApiRequest) -> LedgerServices:
+def own_ledger(request: ApiRequest) -> LedgerServices:
+    """The use cases of the caller's ledger."""
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
     return ledger_of(services, principal)
 
 
-def _published(published: Published) -> Response[bytes]:
+def published_body(published: Published) -> Response[bytes]:
+    """The answer to a publication: 201, or 200 where it had been published before."""
     body = PublishedBody(published.digest, receipt_body(published.receipt))
     return respond(body, 200 if published.receipt.replayed else 201)
 
@@ -46,21 +47,21 @@ def _published(published: Published) -> Response[bytes]:
 @post("/v1/forms", status_code=201, opt={"scope": "form:write"})
 async def publish_form(request: ApiRequest) -> Response[bytes]:
     """Publish a form. Its id is the SHA-256 of its canonical bytes."""
-    _, published = await _own(request).configuration.publish_form(await read_json(request))
-    return _published(published)
+    _, published = await own_ledger(request).configuration.publish_form(await read_json(request))
+    return published_body(published)
 
 
 @get("/v1/forms", opt={"scope": "record:read"})
 async def list_forms(request: ApiRequest) -> Response[bytes]:
     """The published forms, oldest first."""
-    rows = await _own(request).catalogue.documents("form")
+    rows = await own_ledger(request).catalogue.documents("form")
     return respond({"items": [{"id": row.digest.hex(), "form": msgspec.Raw(row.body)} for row in rows]})
 
 
 @get("/v1/forms/{form_id:str}", opt={"scope": "record:read"})
 async def read_form(request: ApiRequest, form_id: FromPath[str]) -> Response[bytes]:
     """One form, by its hash."""
-    row = await _own(request).catalogue.document(form_id, "form")
+    row = await own_ledger(request).catalogue.document(form_id, "form")
     return respond({"id": row.digest.hex(), "form": msgspec.Raw(row.body)})
 
 
@@ -69,36 +70,11 @@ async def register_sender(request: ApiRequest) -> Response[bytes]:
     """Register a legal entity that mails, or what changed about it."""
     body = convert(await read_json(request), SenderBody)
     sender = Sender(body.id, body.legal_name, body.country, body.kind)
-    return _published(await _own(request).configuration.register_sender(sender))
+    return published_body(await own_ledger(request).configuration.register_sender(sender))
 
 
 @get("/v1/senders", opt={"scope": "record:read"})
 async def list_senders(request: ApiRequest) -> Response[bytes]:
     """The registered senders."""
-    senders = await _own(request).catalogue.senders()
+    senders = await own_ledger(request).catalogue.senders()
     return respond({"items": list(senders.values())})
-
-
-@get("/v1/rulebook", opt={"scope": "record:read"})
-async def read_rulebook(request: ApiRequest) -> Response[bytes]:
-    """The rulebook in force."""
-    ledger = _own(request)
-    digest = await ledger.catalogue.rulebook_in_force()
-    return await _rulebook(ledger, digest.hex())
-
-
-@get("/v1/rulebook/{digest:str}", opt={"scope": "record:read"})
-async def read_old_rulebook(request: ApiRequest, digest: FromPath[str]) -> Response[bytes]:
-    """A rulebook that is or was in force, by its hash."""
-    return await _rulebook(_own(request), digest)
-
-
-async def _rulebook(ledger: LedgerServices, digest: str) -> Response[bytes]:
-    row = await ledger.catalogue.document(digest, "rulebook")
-    return respond({"id": digest, "rulebook": parse_canonical(row.body)}, headers={"etag": f'"{digest}"'})
-
-
-@put("/v1/rulebook", status_code=200, opt={"scope": "rulebook:write"})
-async def publish_rulebook(request: ApiRequest) -> Response[bytes]:
-    """Put a rulebook in force. One that is refused changes nothing."""
-    return _published(await _own(request).configuration.publish_rulebook(await read_json(request)))

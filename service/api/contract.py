@@ -12,6 +12,7 @@ from service.api.checks import BUNDLE, AnswerBody, AskedBody
 from service.api.configuration import PublishedBody, SenderBody
 from service.api.events import ReceiptBody
 from service.api.problems import MEDIA_TYPE, Problem
+from service.api.rulebooks import DryRunBody, DryRunResult
 from service.api.unsubscribe import BODY_BYTES_MAX, WayOutBody
 from service.api.unsubscribe_links import ONE_CLICK, LinkBody, LinkRequest
 from service.core.events import Form, SubmittedEvent
@@ -51,6 +52,7 @@ _FORM = {
     "text": "Acme may send me its newsletter.",
     "boxes": [{"name": "newsletter", "label": "Send me the newsletter", "default": "unticked"}],
 }
+_RULEBOOK = {"schema": 1, "label": "2026-11"}
 
 # What goes in and out of each operation: request type, its example, answer type.
 _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
@@ -65,7 +67,8 @@ _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
         PublishedBody,
     ),
     ("/v1/unsubscribe-links", "post"): (LinkRequest, _LINK, LinkBody),
-    ("/v1/rulebook", "put"): (RulebookDocument, {"schema": 1, "label": "2026-11"}, PublishedBody),
+    ("/v1/rulebook", "put"): (RulebookDocument, _RULEBOOK, PublishedBody),
+    ("/v1/rulebook/dry-run", "post"): (DryRunBody, {"rulebook": _RULEBOOK}, DryRunResult),
 }
 _WAY_OUT = "/u/"
 _QUESTIONS = ("/v1/checks", "/v1/proofs")

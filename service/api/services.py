@@ -14,7 +14,9 @@ from service.ledger.feed import Feed
 from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys
 from service.ledger.prove import Proofs
+from service.ledger.publications import Publications
 from service.ledger.published import PublishedLog
+from service.ledger.rehearsal import Rehearsal
 from service.ledger.unsubscribe import Unsubscribe
 
 Probe = Callable[[], Awaitable[None]]
@@ -35,6 +37,8 @@ class LedgerServices:
     published: PublishedLog
     unsubscribe: Unsubscribe
     feed: Feed
+    publications: Publications
+    rehearsal: Rehearsal
 
 
 @dataclass(slots=True)

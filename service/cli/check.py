@@ -2,22 +2,25 @@
 
 import json
 import sys
-import urllib.error
-import urllib.request
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from service.cli.remote import Service, service_options
 
 DENY = 1
-_SECONDS = 15
+_PIPED_WIDTH = 160
+_MARKS = {"yes": ("yes", "green"), "no": ("no", "red"), "unknown": ("?", "yellow")}
 
 
 @click.command()
 @click.argument("address")
-@click.option("--url", envvar="CONSENT_LEDGER_URL", default="http://127.0.0.1:8000", show_default=True)
-@click.option(
-    "--key", envvar="CONSENT_LEDGER_KEY", required=True, help="An API key. Also CONSENT_LEDGER_KEY."
-)
+@service_options
 @click.option("--sender", required=True, help="Who wants to send.")
 @click.option("--category", required=True, help="What kind of message, in the house's own words.")
 @click.option("--channel", default="email", show_default=True)
@@ -25,7 +28,15 @@ _SECONDS = 15
 @click.option("--product-category", help="What it is about.")
 @click.option("--country", help="The recipient's country, as NL.")
 @click.option("--recipient", "recipient_kind", help="consumer, sole_trader, legal_person or child.")
-@click.option("--explain", "language", type=click.Choice(["en", "nl"]), help="Say why, in this language.")
+@click.option("--local-time", help="The clock on the recipient's wall, as 14:30; for calls.")
+@click.option(
+    "--explain",
+    "language",
+    type=click.Choice(["en", "nl"]),
+    is_flag=False,
+    flag_value="en",
+    help="Say why, step by step, in this language. [without one: en]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as the service gave it.")
 def check(*, address: str, url: str, key: str, as_json: bool, **asked: str | None) -> int:
     """Ask whether a message may be sent to ADDRESS (- reads it from standard input).
@@ -33,13 +44,12 @@ def check(*, address: str, url: str, key: str, as_json: bool, **asked: str | Non
     Exit status 0 for yes, 1 for no, 2 when there is no answer: then do not send either.
     """
     value = sys.stdin.readline().strip() if address == "-" else address
-    answer = _ask(url, key, _question(value, asked))
+    service = Service(url, key, without="do not send, and try again")
+    answer = service.call("POST", "/v1/checks", json.dumps(_question(value, asked)).encode())
     if as_json:
         click.echo(json.dumps(answer))
     else:
-        click.echo(f"{answer['decision'].upper()} ({answer['reason_code']})")
-        if "explanation" in answer:
-            click.echo(answer["explanation"])
+        _show(answer)
     return 0 if answer["decision"] == "allow" else DENY
 
 
@@ -54,32 +64,38 @@ def _question(value: str, asked: dict[str, str | None]) -> dict[str, Any]:
         "recipient": {name: given for name, given in recipient.items() if given},
         "message": {"optout": True, "identity": True},
     }
-    optional = {"product_category": asked["product_category"], "explain": asked["language"]}
+    optional = {
+        "product_category": asked["product_category"],
+        "local_time": asked["local_time"],
+        "explain": asked["language"],
+    }
     return question | {name: given for name, given in optional.items() if given}
 
 
-def _ask(url: str, key: str, question: dict[str, Any]) -> dict[str, Any]:
-    if not url.startswith(("http://", "https://")):
-        raise click.ClickException("--url begins with http:// or https://")
-    request = urllib.request.Request(  # noqa: S310 - the scheme was just checked
-        f"{url.rstrip('/')}/v1/checks",
-        json.dumps(question).encode(),
-        {"content-type": "application/json", "authorization": f"Bearer {key}"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - as above
-            answer: dict[str, Any] = json.load(response)
-            return answer
-    except urllib.error.HTTPError as refusal:
-        raise click.ClickException(_told(refusal)) from refusal
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"no answer from {url}: do not send, and try again") from error
+def _show(answer: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PIPED_WIDTH)
+    style = "bold green" if answer["decision"] == "allow" else "bold red"
+    console.print(Text(f"{answer['decision'].upper()} ({answer['reason_code']})", style))
+    explanation = answer.get("explanation")
+    if explanation is None:
+        return
+    console.print(Padding(Text(explanation["text"]), (1, 0)))
+    if explanation["steps"]:
+        console.print(_steps(explanation["steps"]))
 
 
-def _told(refusal: urllib.error.HTTPError) -> str:
-    try:
-        problem = json.load(refusal)
-        fields = ", ".join(error["pointer"] for error in problem.get("errors", []) if error.get("pointer"))
-        return f"{problem['title']}: {problem.get('detail', '')}" + (f" ({fields})" if fields else "")
-    except (ValueError, KeyError):
-        return f"the service answered {refusal.code}"
+def _steps(steps: list[dict[str, Any]]) -> Table:
+    table = Table("step", "", "why", "entries", "rule", box=SIMPLE_HEAD)
+    for step in steps:
+        mark, style = _MARKS[step["outcome"]]
+        rule = step["rule"]
+        table.add_row(
+            Text(step["title"]),
+            Text(mark, style),
+            Text(step["sentence"]),
+            Text(", ".join(map(str, step["events"]))),
+            Text(f"{rule['citation']} [{rule['id']}]" if rule is not None else ""),
+        )
+    return table

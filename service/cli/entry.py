@@ -25,6 +25,8 @@ _COMMANDS = {
     "serve": ("service.cli.serve", "serve", "Serve, with a PostgreSQL of its own unless one is configured."),
     "check": ("service.cli.check", "check", "Ask a running service: may this be sent?"),
     "verify": ("service.cli.verify", "verify", "Verify a bundle offline."),
+    "scenarios": ("service.cli.scenarios", "scenarios", "Run worked cases and compare the answers."),
+    "rulebook": ("service.cli.rulebook", "rulebook", "Show, try and publish what decides."),
     "audit": ("service.cli.audit", "audit", "Replay the whole ledger and compare it with what was signed."),
     "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys."),
     "migrate": ("service.cli.migrate", "migrate", "Bring the database to this version's schema."),

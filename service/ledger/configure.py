@@ -15,7 +15,7 @@ from service.core.events import (
     parse_event,
     parse_form,
 )
-from service.core.law.rulebook import parse_rulebook, rulebook_bytes
+from service.core.law.rulebook import Rulebook, parse_rulebook, rulebook_bytes
 from service.ledger.admission import Admission, Admitted, PendingDocument
 from service.ledger.append import Appender
 from service.ledger.catalogue import Catalogue, Sender, digest_of
@@ -83,10 +83,7 @@ class Configuration:
 
         Raises `RulebookError`; the one in force then stays.
         """
-        packs = {row.digest.hex(): row.body for row in await self._catalogue.documents("pack")}
-        senders = await self._catalogue.senders()
-        rulebook = parse_rulebook(obj, packs, known_senders=frozenset(senders))
-        body = rulebook_bytes(rulebook)
+        body = rulebook_bytes(await self.read_rulebook(obj))
         digest = digest_of(body)
         event: dict[str, object] = {
             "type": "rulebook_published",
@@ -94,6 +91,12 @@ class Configuration:
             "rulebook": digest.hex(),
         }
         return await self._publish(event, [PendingDocument(digest, "rulebook", body)], digest)
+
+    async def read_rulebook(self, obj: object) -> Rulebook:
+        """Check a rulebook as if it were to be published; nothing is written. Raises `RulebookError`."""
+        packs = {row.digest.hex(): row.body for row in await self._catalogue.documents("pack")}
+        senders = await self._catalogue.senders()
+        return parse_rulebook(obj, packs, known_senders=frozenset(senders))
 
     async def _publish(
         self, event: dict[str, object], documents: list[PendingDocument], rulebook: bytes | None = None

@@ -25,7 +25,9 @@ from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
 from service.ledger.ports import Bell, Clock, Failpoint, Meter
 from service.ledger.prove import Proofs
+from service.ledger.publications import Publications
 from service.ledger.published import PublishedLog
+from service.ledger.rehearsal import Rehearsal
 from service.ledger.startup import check_start
 from service.ledger.unsubscribe import Unsubscribe
 from service.settings import Settings, SettingsError
@@ -171,6 +173,8 @@ class LedgerParts:
             published=PublishedLog(store),
             unsubscribe=Unsubscribe(store, keys, admission, catalogue, appender, clock=self.clock),
             feed=Feed(store, opener, bell),
+            publications=Publications(store, opener, admission),
+            rehearsal=Rehearsal(store, admission, catalogue, opener, clock=now_ms, stopwatch=time.monotonic),
         )
 
 

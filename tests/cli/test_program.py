@@ -15,9 +15,13 @@ from tests.support.http_service import JANE, grant, question
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
 
 
-def program(*arguments: str, text: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def program(*arguments: str, text: bytes = b"", folder: Path = ROOT) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
+        [str(Path(sys.executable).parent / "consent-ledger"), *arguments],
+        cwd=folder,
         input=text,
         capture_output=True,
         check=False,

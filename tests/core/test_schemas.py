@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from service.core.errors import InputError
 from service.core.events import SubmittedEvent, parse_event
+from service.core.law.decision import Decision
 from service.core.law.rulebook import as_json, default_rulebook
 from service.core.token import decode_base64url
 from service.ledger.packs import shipped_packs, worked_cases
@@ -47,10 +48,12 @@ class Overheard(MemoryLedger):
         self.events.append(event)
         await super().submit(event, recorded_at_ms)
 
-    async def ask(self, question: dict[str, Any], address: dict[str, str], at_ms: int) -> Any:  # noqa: ANN401 - as above
+    async def ask(
+        self, question: dict[str, Any], address: dict[str, str], at_ms: int, known_at_ms: int | None = None
+    ) -> Decision:
         """Answer and remember."""
         self.checks.append(question | {"address": address})
-        return await super().ask(question, address, at_ms)
+        return await super().ask(question, address, at_ms, known_at_ms)
 
 
 def test_the_files_are_the_ones_that_are_made() -> None:

@@ -108,7 +108,7 @@ class Stage:
             expected=step.expected,
             decision=answer["decision"],
             reason_code=answer["reason_code"],
-            reason=answer["explanation"],
+            reason=answer["explanation"]["text"],
             citation=rule["citation"] if rule else None,
             verified=verdict.verified,
             level=verdict.level,

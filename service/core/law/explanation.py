@@ -1,6 +1,6 @@
 """Why: one paragraph that can be read out, then every step with its facts, log entries and citation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -8,29 +8,40 @@ from msgspec import Struct
 from service.core.law.calendar import DAY_MS, date_of
 from service.core.law.compiled import RuleRef
 from service.core.law.decision import Decision, DecisionStep
+from service.core.law.missing_facts import DUTCH as DUTCH_FACTS
+from service.core.law.missing_facts import ENGLISH as ENGLISH_FACTS
 from service.core.law.reasons_en import REASONS as ENGLISH
 from service.core.law.reasons_nl import REASONS as DUTCH
 
 Language = Literal["en", "nl"]
 
 
-class ExplainedStep(Struct, frozen=True):
-    """One step: what was looked at, how it came out, and on what that rests."""
+class CitedRule(Struct, frozen=True):
+    """The rule a step rests on: its id in the pack, where it is written, and when it is in force."""
 
-    title: str
-    text: str
-    events: tuple[int, ...]
-    missing_facts: tuple[str, ...]
-    citation: str | None
+    id: str
+    citation: str
     valid_from: str | None
     valid_to: str | None
 
 
+class ExplainedStep(Struct, frozen=True):
+    """One step: what was looked at, how it came out (yes, no, unknown), and on what that rests."""
+
+    step: str
+    title: str
+    outcome: str
+    sentence: str
+    events: tuple[int, ...]
+    missing_facts: tuple[str, ...]
+    rule: CitedRule | None
+
+
 class Explanation(Struct, frozen=True):
-    """A decision in words. `paragraph` is for the person concerned, `steps` for who must check it."""
+    """A decision in words. `text` is to be read out to the person, `steps` are for who must check it."""
 
     language: Language
-    paragraph: str
+    text: str
     steps: tuple[ExplainedStep, ...]
 
 
@@ -40,8 +51,12 @@ class _Words(Struct, frozen=True):
     reasons: Mapping[str, str]
     yes: str
     no: str
+    facts: Mapping[str, str]
+    months: tuple[str, ...]
+    joined: str
     rule: str
     unverified: str
+    entry: str
     entries: str
     missing: str
     human: str
@@ -56,10 +71,17 @@ _WORDS: Final[dict[Language, _Words]] = {
         reasons=ENGLISH,
         yes="Yes, this message may be sent.",
         no="No, this message may not be sent.",
-        rule="The rule is {citation}.",
+        facts=ENGLISH_FACTS,
+        months=(
+            *("January", "February", "March", "April", "May", "June"),
+            *("July", "August", "September", "October", "November", "December"),
+        ),
+        joined="and",
+        rule="This follows from: {citation}.",
         unverified="Our reading of this rule has not been checked against the official text yet.",
-        entries="This rests on what the ledger holds under {entries}.",
-        missing="Not known: {facts}.",
+        entry="It rests on entry {entries} of the ledger.",
+        entries="It rests on entries {entries} of the ledger.",
+        missing="It is not known {facts}.",
         human="A colleague should look at this before it is called final.",
         until="If nothing new happens, the answer may change on {day}.",
         titles={
@@ -78,10 +100,17 @@ _WORDS: Final[dict[Language, _Words]] = {
         reasons=DUTCH,
         yes="Ja, dit bericht mag worden verzonden.",
         no="Nee, dit bericht mag niet worden verzonden.",
-        rule="De regel is {citation}.",
+        facts=DUTCH_FACTS,
+        months=(
+            *("januari", "februari", "maart", "april", "mei", "juni"),
+            *("juli", "augustus", "september", "oktober", "november", "december"),
+        ),
+        joined="en",
+        rule="Dit volgt uit: {citation}.",
         unverified="Onze lezing van deze regel is nog niet met de officiële tekst vergeleken.",
-        entries="Dit berust op wat in het register staat onder {entries}.",
-        missing="Niet bekend: {facts}.",
+        entry="Het berust op nummer {entries} in het register.",
+        entries="Het berust op de nummers {entries} in het register.",
+        missing="Niet bekend is {facts}.",
         human="Een medewerker moet hiernaar kijken voordat dit definitief is.",
         until="Als er niets verandert, kan het antwoord op {day} anders worden.",
         titles={
@@ -115,17 +144,30 @@ def _paragraph(decision: Decision, words: _Words) -> str:
         words.reasons[decision.reason_code],
     ]
     if decision.missing_facts:
-        sentences.append(words.missing.format(facts=", ".join(decision.missing_facts)))
+        sentences.append(_missing(decision.missing_facts, words))
     if decision.rule is not None:
         sentences.append(_rule_sentence(decision.rule, words))
     if decision.events:
-        sentences.append(words.entries.format(entries=", ".join(map(str, decision.events))))
+        form = words.entry if len(decision.events) == 1 else words.entries
+        sentences.append(form.format(entries=_listed(map(str, decision.events), words)))
     if decision.needs_human:
         sentences.append(words.human)
     if decision.expires_at_ms is not None:
-        day = date_of(decision.expires_at_ms // DAY_MS).isoformat()
-        sentences.append(words.until.format(day=day))
+        day = date_of(decision.expires_at_ms // DAY_MS)
+        written = f"{day.day} {words.months[day.month - 1]} {day.year}"
+        sentences.append(words.until.format(day=written))
     return " ".join(sentences)
+
+
+def _missing(names: tuple[str, ...], words: _Words) -> str:
+    known = dict.fromkeys(words.facts.get(name, name) for name in names)
+    return words.missing.format(facts=_listed(known, words))
+
+
+def _listed(items: Iterable[str], words: _Words) -> str:
+    """One, two and three."""
+    *first, last = items
+    return f"{', '.join(first)} {words.joined} {last}" if first else last
 
 
 def _rule_sentence(rule: RuleRef, words: _Words) -> str:
@@ -136,16 +178,16 @@ def _rule_sentence(rule: RuleRef, words: _Words) -> str:
 def _step(step: DecisionStep, words: _Words, *, denied: bool) -> ExplainedStep:
     text = words.reasons.get(step.code, words.nothing)
     if step.result == "unknown":
-        text = words.missing.format(facts=", ".join(step.missing_facts))
+        text = _missing(step.missing_facts, words) if step.missing_facts else words.nothing
     elif step.result == "yes" and denied:
         text = words.outweighed
     rule = step.rule
     return ExplainedStep(
+        step=step.name,
         title=words.titles[step.name],
-        text=text,
+        outcome=step.result,
+        sentence=text,
         events=step.events,
         missing_facts=step.missing_facts,
-        citation=rule.citation if rule is not None else None,
-        valid_from=rule.valid_from if rule is not None else None,
-        valid_to=rule.valid_to if rule is not None else None,
+        rule=CitedRule(rule.id, rule.citation, rule.valid_from, rule.valid_to) if rule is not None else None,
     )

@@ -9,6 +9,7 @@ of a rule share their `id` and may not overlap. Empty lists mean "all".
 
 import tomllib
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -55,6 +56,7 @@ RelationKind = Literal[
 ]
 
 PACK_BYTES_MAX: Final = 256 * 1024
+_PACKS_KEPT: Final = 64
 
 
 class Rule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -146,8 +148,9 @@ class Pack(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     parameter: tuple[Parameter, ...] = ()
 
 
+@lru_cache(maxsize=_PACKS_KEPT)
 def parse_pack(data: bytes) -> Pack:
-    """Read a pack.
+    """Read a pack. The same bytes give the same one, so it is kept: TOML takes a millisecond each.
 
     Raises RulebookError: `toml` where it is no TOML, `overlap` where two versions of a rule are in force at
     once,

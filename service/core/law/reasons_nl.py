@@ -29,20 +29,20 @@ REASONS: Final = {
         "niet ingetrokken."
     ),
     "CONSENT_EXPIRED": "De toestemming gold voor een periode die voorbij is.",
-    "CONSENT_IN_TERMS": "De toestemming zat verstopt in algemene voorwaarden.",
+    "CONSENT_IN_TERMS": "De toestemming zat verstopt in de algemene voorwaarden.",
     "CONSENT_NOT_ACTIVE": (
         "De persoon heeft niet zelf iets gedaan om toe te stemmen, zoals een leeg vakje aanvinken."
     ),
     "CONSENT_NOT_BY_ADDRESSEE": "Iemand anders heeft toegestemd, niet de gebruiker van dit adres.",
     "CONSENT_NOT_FREE": "De persoon werd gedwongen of had geen echte keuze.",
     "CONSENT_NOT_GRANULAR": "Eén vinkje gold voor meerdere zaken tegelijk.",
-    "CONSENT_NOT_INFORMED": "De persoon is niet duidelijk verteld waarvoor toestemming werd gevraagd.",
+    "CONSENT_NOT_INFORMED": "Er is niet duidelijk verteld waarvoor toestemming werd gevraagd.",
     "CONSENT_NOT_SPECIFIC": "De toestemming was niet specifiek genoeg.",
     "CONSENT_REQUEST_IS_MARKETING": "Om toestemming vragen is zelf al reclame, en daar is geen grond voor.",
-    "CONSENT_SCOPE_CATEGORY": "De persoon stemde in met andere soorten berichten, niet met deze.",
-    "CONSENT_SCOPE_CHANNEL": "De persoon stemde in met een ander kanaal, niet met dit.",
+    "CONSENT_SCOPE_CATEGORY": "De persoon gaf toestemming voor andere soorten berichten, niet voor deze.",
+    "CONSENT_SCOPE_CHANNEL": "De persoon gaf toestemming voor een ander kanaal, niet voor dit.",
     "CONSENT_SENDER_NOT_NAMED": (
-        "De persoon stemde in met berichten van anderen; deze afzender werd niet genoemd."
+        "De persoon gaf toestemming voor berichten van anderen; deze afzender werd niet genoemd."
     ),
     "CONSENT_STALE": "De toestemming is te lang niet gebruikt.",
     "CONSENT_UNCONFIRMED": "De persoon heeft nog niet bevestigd dat het adres van hem of haar is.",
@@ -52,7 +52,7 @@ REASONS: Final = {
     "CUSTOMER_EXCEPTION_NOT_FOR_CHANNEL": "Klant zijn geeft geen recht op berichten via dit kanaal.",
     "DOI_CONFIRMATION": "Dit vraagt de persoon eenmalig om de eigen aanmelding te bevestigen.",
     "ESTABLISHED_BUSINESS_RELATIONSHIP": (
-        "Er is recent zaken gedaan met deze persoon, wat het gesprek toestaat."
+        "Er zijn onlangs zaken gedaan met deze persoon, wat het gesprek toestaat."
     ),
     "EXEMPT_MESSAGE": "De wet zondert dit soort afzender of bericht uit.",
     "EXEMPT_REFERRAL": "Dit is het eerste bericht na een aanbeveling en het noemt wie die deed.",
@@ -92,7 +92,7 @@ REASONS: Final = {
     "PRESUMED_CONSENT_UNASSESSED": (
         "Niemand heeft beoordeeld of dit bedrijf vermoedelijk met het gesprek instemt."
     ),
-    "PURPOSE_NOT_SOLELY_CHARITABLE": "Het bericht dient ook een ander dan het goede doel.",
+    "PURPOSE_NOT_SOLELY_CHARITABLE": "Het bericht dient ook een ander doel dan het goede doel.",
     "RETENTION_EXPIRED": "Het laatste contact van de persoon was te lang geleden.",
     "SENDER_NOT_CHARITY": "Deze regel geldt alleen voor goede doelen.",
     "SERVICE_MESSAGE": "Dit bericht dient alleen een overeenkomst of dienst en prijst niets aan.",

@@ -8,6 +8,7 @@ calls hands in the packs' bytes under their SHA-256 in hex.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Any, Final, Literal
@@ -25,6 +26,9 @@ from service.core.law.settings import HouseSettings, Setting
 
 RULEBOOK_BYTES_MAX: Final = 1024 * 1024
 COMMON: Final = "common"
+_TABLES: Final = ("packs", "senders", "categories", "holidays")
+# A key that does not look like a name is not repeated: it can be somebody's address.
+_PRINTABLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Jurisdiction = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$")]
 
 
@@ -106,7 +110,7 @@ def parse_rulebook(
     try:
         document = msgspec.convert(obj, RulebookDocument)
     except msgspec.ValidationError as error:
-        raise refused(error, RulebookError) from None
+        raise _placed(obj, refused(error, RulebookError)) from None
     if not document.packs:
         named = {parse_pack(data).jurisdiction: digest for digest, data in packs.items()}
         document = msgspec.structs.replace(document, packs=dict(sorted(named.items())))
@@ -132,6 +136,24 @@ def rulebook_bytes(rulebook: Rulebook) -> bytes:
 def rulebook_hash(rulebook: Rulebook) -> bytes:
     """Return the SHA-256 of the rulebook's canonical bytes."""
     return hashlib.sha256(rulebook_bytes(rulebook)).digest()
+
+
+def _placed(obj: object, error: RulebookError) -> RulebookError:
+    """The same refusal with the key of the entry that was refused, which the decoder does not tell."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(RulebookDocument)}
+    for name, entries in obj.items() if isinstance(obj, dict) else ():
+        elsewhere = error.pointer and not error.pointer.startswith(f"/{name}/")
+        if name not in _TABLES or not isinstance(entries, dict) or elsewhere:
+            continue
+        for key, entry in entries.items():
+            try:
+                msgspec.convert({key: entry}, fields[name])
+            except msgspec.ValidationError as found:
+                inner = refused(found, RulebookError)
+                shown = key if _PRINTABLE.fullmatch(key) else "*"
+                pointer = f"/{name}/{shown}{inner.pointer.removeprefix('/')}"
+                return RulebookError(str(inner), pointer=pointer, code=inner.code)
+    return error
 
 
 def _checked(
@@ -191,7 +213,7 @@ def _setting(given: ParameterSetting, known: Parameter | None, pointer: str) -> 
         raise RulebookError("no pack knows this figure", pointer=f"{pointer}/name", code="unknown_parameter")
     if known.nature == "statute":
         raise RulebookError(
-            f"this figure is the law's ({known.citation}) and cannot be edited",
+            f"{known.name} is the law's own figure ({known.citation}) and cannot be edited",
             pointer=f"{pointer}/value",
             code="statutory",
         )

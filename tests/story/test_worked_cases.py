@@ -1,0 +1,56 @@
+"""The worked cases, for real: appended to a log on PostgreSQL, asked, proved, verified offline."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from service.core.verdict import Verdict
+from service.core.verifier import verify_bundle
+from service.ledger.packs import worked_cases
+from service.ledger.scenarios import CaseResult, read_cases, run_case
+from service.wiring.trial import trial_ledger
+from tests.support.databases import a_database
+
+CASES = read_cases(worked_cases())
+NAMES = [case["id"] for case in CASES]
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What the ledger answered, and what somebody with nothing but the bundle derives."""
+
+    result: CaseResult
+    verdict: Verdict
+
+
+@pytest.fixture(scope="module")
+def proved(migrated_template: str, server_dsn: str) -> Iterator[dict[str, Proved]]:
+    """Every case, run once; each on a log of its own."""
+    with a_database(server_dsn, template=migrated_template) as dsn:
+        yield asyncio.run(_prove_all(dsn))
+
+
+async def _prove_all(dsn: str) -> dict[str, Proved]:
+    found = {}
+    async with trial_ledger(dsn) as ledger:
+        for case in CASES:
+            result = await run_case(case, ledger)
+            found[result.id] = Proved(result, verify_bundle(await ledger.bundle()))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_ledger_gives_the_answer_and_reason_the_law_gives(name: str, proved: dict[str, Proved]) -> None:
+    assert proved[name].result.actual == proved[name].result.expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_proof_of_the_answer_verifies_offline_and_says_the_same(
+    name: str, proved: dict[str, Proved]
+) -> None:
+    result, verdict = proved[name].result, proved[name].verdict
+    assert verdict.verified, verdict
+    assert verdict.answer is not None
+    assert (verdict.answer.decision, verdict.answer.reason_code) == result.actual
