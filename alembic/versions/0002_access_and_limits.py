@@ -10,7 +10,7 @@ depends_on = None
 
 WRITER = "consent_ledger_writer"
 
-# A session names the ledger it works for; without one it stands at the door, where only a caller is recognised.
+# A session names the ledger it works for; without one it stands at the door, where callers are recognised.
 _OWN = "ledger_id = nullif(current_setting('consent_ledger.ledger_id', true), '')::integer"
 _AT_THE_DOOR = "nullif(current_setting('consent_ledger.ledger_id', true), '') IS NULL"
 

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 
-from service.api.access import SCOPES
 from service.api.bodies import NDJSON
 from service.api.checks import BUNDLE, AnswerBody, AskedBody
 from service.api.configuration import PublishedBody, SenderBody
 from service.api.events import ReceiptBody
+from service.api.keys import IssuedKeyBody, NewKeyBody
+from service.api.principal import SCOPES
 from service.api.problems import MEDIA_TYPE, Problem
 from service.core.events import Form, SubmittedEvent
 from service.core.law.question import Question
@@ -61,6 +62,11 @@ _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
         {"id": "acme", "legal_name": "Acme B.V.", "country": "NL"},
         PublishedBody,
     ),
+    ("/v1/keys", "post"): (
+        NewKeyBody,
+        {"label": "crm", "scopes": ["check:read", "record:write"], "days": 90},
+        IssuedKeyBody,
+    ),
     ("/v1/rulebook", "put"): (RulebookDocument, {"schema": 1, "label": "2026-11"}, PublishedBody),
 }
 _QUESTIONS = ("/v1/checks", "/v1/proofs")
@@ -73,7 +79,10 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
     _, components = msgspec.json.schema_components([*types, Problem, Question], ref_template=_REF)
     document["components"] = {
         "schemas": dict(sorted(components.items())),
-        "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "clk_…"}},
+        "securitySchemes": {
+            "key": {"type": "http", "scheme": "bearer", "bearerFormat": "clk_…"},
+            "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT access token (RFC 9068)"},
+        },
     }
     document["info"]["description"] = _scopes()
     for path, operations in document["paths"].items():
@@ -89,7 +98,7 @@ def _scopes() -> str:
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     request, example, answer = _BODIES.get((path, method), (None, None, None))
-    operation["security"] = [{"key": []}] if path.startswith("/v1/") else []
+    operation["security"] = [{"key": []}, {"token": []}] if path.startswith("/v1/") else []
     if example is not None:
         operation["requestBody"] = {"required": True, "content": _request(path, request, example)}
     kept = {code: response for code, response in operation["responses"].items() if code < "400"}

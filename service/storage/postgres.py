@@ -114,6 +114,8 @@ class PostgresReader:
     def __init__(self, connection: Any, ledger_id: int) -> None:  # noqa: ANN401 - asyncpg ships no types
         self._connection = connection
         self._ledger_id = ledger_id
+        self._strata: Any = None
+        self._strata_read_to: str | None = None
 
     async def _fetch(self, name: str, *arguments: object) -> list[Any]:
         rows: list[Any] = await self._connection.fetch(SQL[name], self._ledger_id, *arguments)
@@ -187,8 +189,16 @@ class PostgresReader:
         return [(row[0], SubjectRow(*row[1:])) for row in rows]
 
     async def strata_after(self, prefix: str | None, limit: int) -> list[tuple[str, bytes]]:
-        """Strata whose prefix is greater than `prefix` (None: from the first), smallest first."""
-        return [(row[0], row[1]) for row in await self._fetch("strata_after", prefix, limit)]
+        """Strata whose prefix is greater than `prefix` (None: from the first), smallest first.
+
+        Who reads page after page goes on with one cursor: row security keeps comparisons of text, which
+        PostgreSQL does not hold to be leakproof, away from the index, so that every page would scan them all.
+        """
+        if self._strata is None or prefix != self._strata_read_to:
+            self._strata = await self._connection.cursor(SQL["strata_after"], self._ledger_id, prefix)
+        rows = await self._strata.fetch(limit)
+        self._strata_read_to = rows[-1][0] if rows else prefix
+        return [(row[0], row[1]) for row in rows]
 
     async def checkpoint(self, size: int) -> bytes | None:
         """The note that was signed for exactly this size."""

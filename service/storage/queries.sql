@@ -46,7 +46,7 @@ FROM subject WHERE ledger_id = $1 AND subject_key > $2 ORDER BY subject_key LIMI
 -- strata_after --
 SELECT prefix, slots FROM map_stratum
 WHERE ledger_id = $1 AND prefix >= coalesce($2::text, '') AND prefix IS DISTINCT FROM $2::text
-ORDER BY prefix LIMIT $3
+ORDER BY prefix
 
 -- put_entries --
 INSERT INTO log_entry (ledger_id, index, entry, leaf_hash, dedup_key, body_tag)

@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 
-from service.api.access import SCOPES
+from service.api.principal import SCOPES
 from service.ledger.catalogue import Sender
 from service.settings import Settings
 from service.wiring.compose import Composition, now_ms

@@ -4,11 +4,13 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
 
+from service.api.principal import Quota
+from service.api.quotas import Quotas
 from service.api.services import LedgerServices, Services
 from service.core.errors import ForkError
 from service.ledger.admission import Admission
@@ -19,6 +21,7 @@ from service.ledger.configure import Configuration
 from service.ledger.feed import Feed
 from service.ledger.genesis import begin
 from service.ledger.intake import Intake
+from service.ledger.kept_answers import KeptAnswers
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
 from service.ledger.packs import shipped_packs
@@ -30,12 +33,25 @@ from service.ledger.startup import check_start
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.head_watch import HeadWatch, Listener, Notifier
+from service.storage.kept_answers import PostgresAnswerRows
 from service.storage.postgres import PostgresStore, open_pool, unavailable_on_failure
+from service.storage.quota_use import QuotaUseStore
 from service.telemetry.metrics import Metrics
+from service.wiring.access_tokens import AccessTokens
+from service.wiring.credentials import Credentials
 from service.wiring.database import DatabaseError, explain
 from service.wiring.failpoints import failpoint
 from service.wiring.high_water import HighWaterFile, mark_path
-from service.wiring.key_ring import CachedKeyRing
+from service.wiring.housekeeping import (
+    LEDGERS_SECONDS,
+    exchange_quotas,
+    forget_answers,
+    housekeeping,
+    kept_fresh,
+    note_last_used,
+)
+from service.wiring.issuers import IssuerKeys
+from service.wiring.key_ring import CachedKeyRing, StoredKeyDesk
 from service.wiring.keys import create_keys, have_keys, keys_directory, load_keys
 
 GENERATION = 1
@@ -77,35 +93,76 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Compositi
     Begins the ledger that the settings name if it is new, and checks every ledger before it is served. Raises
     `ForkError`, `KeysError`, `DatabaseError`, `SettingsError` and `UnavailableError`.
     """
-    reached = failpoint(settings.crash_at)
-    async with _pool(dsn, settings.pool_size) as pool:
+    async with _pool(dsn, settings.pool_size) as pool, AsyncExitStack() as stack:
         access = AccessStore(pool)
         own = await ensure_ledger(settings, access)
-        composition = Composition(Services(CachedKeyRing(access, now_ms), {}), access)
-        ledgers: dict[int, LedgerServices] = {}
-        watches: dict[int, HeadWatch] = {}
-        notifier, listener = Notifier(pool), Listener(dsn, watches)
-        for row in await access.ledgers():
-            if row == own or await access.is_begun(row.ledger_id):
-                parts = await _open_ledger(settings, pool, access, row)
-                meter = composition.metrics.of(row.name)
-                appender = parts.appender(reached, meter)
-                composition.appenders.append(appender)
-                watch = watches[row.ledger_id] = HeadWatch(parts.store)
-                appender.on_committed = _told(watch, notifier, row.ledger_id)
-                composition.services.on_drain.append(watch.close)
-                ledgers[row.ledger_id] = parts.services(appender, meter, watch)
-        composition.services.ledgers = ledgers
+        opening = _Opening(settings, dsn, pool, access)
+        composition = opening.composition
+        await opening.open_new(own)
         composition.services.probes = {"database": lambda: _probe(pool, composition.metrics)}
         if settings.metrics_port is None:
             composition.services.metrics = composition.metrics.text
-        listener.start()
+        await stack.enter_async_context(opening.beside())
+        stack.push_async_callback(composition.drain)
+        yield composition
+
+
+class _Opening:
+    """The services while ledgers are opened: at start, and when one is made while the service runs."""
+
+    def __init__(self, settings: Settings, dsn: str, pool: asyncpg.Pool, access: AccessStore) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._access = access
+        self._reached = failpoint(settings.crash_at)
+        self._watches: dict[int, HeadWatch] = {}
+        self._notifier, self._listener = Notifier(pool), Listener(dsn, self._watches)
+        self._ids: dict[str, int] = {}
+        self._issuers = [IssuerKeys(issuer) for issuer in settings.issuers]
+        quota = default_quota(settings)
+        self._ring = CachedKeyRing(access, now_ms, quota)
+        tokens = AccessTokens(self._issuers, self._ids, now_ms, quota)
+        desk = StoredKeyDesk(access, now_ms, os.urandom, quota)
+        services = Services(Credentials(self._ring, tokens), desk, Quotas(now_ms), {})
+        self.composition = Composition(services, access)
+
+    async def open_new(self, own: LedgerRow | None = None) -> None:
+        """Open what is not served yet: `own`, begun now if it is new, and what others have begun."""
+        ledgers = self.composition.services.ledgers
+        for row in await self._access.ledgers():
+            if row.ledger_id in ledgers or not (row == own or await self._access.is_begun(row.ledger_id)):
+                continue
+            parts = await _open_ledger(self._settings, self._pool, self._access, row)
+            meter = self.composition.metrics.of(row.name)
+            appender = parts.appender(self._reached, meter)
+            self.composition.appenders.append(appender)
+            watch = self._watches[row.ledger_id] = HeadWatch(parts.store)
+            appender.on_committed = _told(watch, self._notifier, row.ledger_id)
+            self.composition.services.on_drain.append(watch.close)
+            ledgers[row.ledger_id] = parts.services(appender, meter, watch)
+            self._ids[row.name] = row.ledger_id
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[None]:
+        """What goes on beside the requests."""
+        services = self.composition.services
+
+        async def open_new_ledgers() -> None:
+            await self.open_new()
+
+        chores = (
+            exchange_quotas(services.quotas, QuotaUseStore(self._pool)),
+            note_last_used(self._ring, self._access),
+            forget_answers(services),
+            (LEDGERS_SECONDS, open_new_ledgers),
+        )
+        self._listener.start()
         try:
-            yield composition
+            async with kept_fresh(self._issuers), housekeeping(*chores):
+                yield
         finally:
-            await composition.drain()
-            await notifier.close()
-            await listener.stop()
+            await self._notifier.close()
+            await self._listener.stop()
 
 
 def _told(watch: HeadWatch, notifier: Notifier, ledger_id: int) -> Callable[[int], None]:
@@ -114,6 +171,11 @@ def _told(watch: HeadWatch, notifier: Notifier, ledger_id: int) -> Callable[[int
         notifier.tell(ledger_id, position)
 
     return tell
+
+
+def default_quota(settings: Settings) -> Quota:
+    """What a credential may use that has no quota of its own."""
+    return Quota(settings.requests_per_minute, settings.addresses_per_day)
 
 
 async def ensure_ledger(settings: Settings, access: AccessStore) -> LedgerRow:
@@ -139,6 +201,7 @@ class LedgerParts:
 
     name: str
     store: PostgresStore
+    answers: PostgresAnswerRows
     keys: LedgerKeys
     sealer: Sealer
     admission: Admission
@@ -169,6 +232,7 @@ class LedgerParts:
             proofs=proofs,
             published=PublishedLog(store),
             feed=Feed(store, opener, bell),
+            kept_answers=KeptAnswers(self.answers, keys, clock=now_ms, random=os.urandom),
         )
 
 
@@ -177,6 +241,7 @@ def ledger_parts(settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: L
     return LedgerParts(
         name=row.name,
         store=PostgresStore(pool, row.ledger_id),
+        answers=PostgresAnswerRows(pool, row.ledger_id),
         keys=keys,
         sealer=Sealer(keys.wrapping_key, os.urandom),
         admission=Admission(keys, os.urandom),
