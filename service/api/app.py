@@ -13,18 +13,19 @@ from service.api import (
     events,
     feed,
     health,
+    keys,
+    limits,
     log,
     rulebooks,
     unsubscribe,
     unsubscribe_links,
 )
-from service.api.access import PUBLIC, Access
+from service.api.access import Access
 from service.api.bodies import respond
 from service.api.contract import openapi_document
+from service.api.principal import PUBLIC
 from service.api.problems import respond_with_problem
 from service.api.services import Services
-
-REQUEST_BYTES_MAX = 8_388_608
 
 
 @get("/openapi.json", opt={"scope": PUBLIC}, include_in_schema=False)
@@ -51,6 +52,9 @@ ROUTES = (
     health.is_alive,
     health.is_ready,
     health.read_metrics,
+    keys.issue_key,
+    keys.list_keys,
+    keys.revoke_key,
     log.read_checkpoint,
     log.read_keys,
     log.read_tile,
@@ -70,10 +74,10 @@ def create_app(services: Services) -> Litestar:
     """The application over these services. Litestar's own logging stays off: it would log bodies."""
     return Litestar(
         route_handlers=list(ROUTES),
-        middleware=[Access(services.keys)],
+        middleware=[Access(services.keys, services.quotas)],
         exception_handlers={Exception: _handle, HTTPException: _handle},
         state=State({"services": services}),
-        request_max_body_size=REQUEST_BYTES_MAX,
+        request_max_body_size=limits.BODY_BYTES_MAX,
         openapi_config=OpenAPIConfig(title="Consent ledger", version="1", path="/schema"),
         logging_config=None,
     )

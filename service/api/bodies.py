@@ -5,7 +5,9 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
+from litestar.exceptions import InternalServerException
 
+from service.api.limits import BATCH_BYTES_MAX, JSON_DEPTH_MAX, LINE_BYTES_MAX
 from service.api.problems import ApiError
 from service.core.canonical import parse_strict
 from service.core.errors import InputError
@@ -16,7 +18,6 @@ T = TypeVar("T")
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
-LINE_BYTES_MAX = 65_536
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -32,7 +33,36 @@ async def read_json(request: ApiRequest) -> object:
     Raises `ApiError` 415 for another media type or a content coding and `FormatError` for what is not JSON.
     """
     require_media_type(request, JSON)
-    return parse_strict(await request.body())
+    body = b"".join([chunk async for chunk in chunks(request)])
+    return parse_strict(body, max_depth=JSON_DEPTH_MAX)
+
+
+async def chunks(request: ApiRequest) -> AsyncIterator[bytes]:
+    """The body as it arrives.
+
+    Raises `ApiError` 400 when the caller went away before all of it had come, which is no fault of ours.
+    """
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except InternalServerException:
+        raise ApiError(
+            400, "malformed-request", "The request cannot be understood", "it was cut off"
+        ) from None
+
+
+async def read_batch(request: ApiRequest) -> object:
+    """The body of a JSON batch, on a route whose streams have no limit of their own.
+
+    Raises as `read_json`, and `ApiError` 413.
+    """
+    require_media_type(request, JSON)
+    body = bytearray()
+    async for chunk in chunks(request):
+        body += chunk
+        if len(body) > BATCH_BYTES_MAX:
+            raise ApiError(413, "content-too-large", "The body is larger than is read here")
+    return parse_strict(bytes(body), max_depth=JSON_DEPTH_MAX)
 
 
 def require_media_type(request: ApiRequest, *accepted: str) -> str:
@@ -72,7 +102,7 @@ async def lines(request: ApiRequest) -> AsyncIterator[list[bytes]]:
     Raises `ApiError` 413 for a line longer than `LINE_BYTES_MAX`.
     """
     rest = b""
-    async for chunk in request.stream():
+    async for chunk in chunks(request):
         *whole, rest = (rest + chunk).split(b"\n")
         if len(rest) > LINE_BYTES_MAX or any(len(line) > LINE_BYTES_MAX for line in whole):
             raise ApiError(413, "content-too-large", "A line is longer than is read here")

@@ -7,9 +7,9 @@ import msgspec
 from litestar import Response, post
 from msgspec import UNSET, Meta, UnsetType
 
-from service.api.access import Principal, require_scope
 from service.api.bodies import ApiRequest, convert, read_json, respond
-from service.api.problems import ApiError
+from service.api.principal import READS, InsufficientScopeError, Principal, require_scope
+from service.api.quotas import Allowance
 from service.api.services import LedgerServices, Services, ledger_of
 from service.api.unsubscribe_links import UnsubscribeHeaders, unsubscribe_headers
 from service.core.errors import QuestionError
@@ -103,7 +103,7 @@ def _asked(own: AskedBody, question: dict[str, object], *, with_detail: bool = T
     )
 
 
-@post("/v1/checks", status_code=200, opt={"scope": "check:read"})
+@post("/v1/checks", status_code=200, opt={"scope": "check:read", "effect": READS})
 async def check(request: ApiRequest) -> Response[bytes]:
     """May this message be sent to this address now? A deny is an answer, not an error."""
     services: Services = request.app.state.services
@@ -113,8 +113,10 @@ async def check(request: ApiRequest) -> Response[bytes]:
     asked = _asked(own, question, with_detail=detail)
     language = own.explain
     if not detail and (own.at or own.known_at or language):
-        raise ApiError(403, "insufficient-scope", "The key may not do this", f"the key lacks {DETAIL}")
+        raise InsufficientScopeError(DETAIL)
     ledger = ledger_of(services, principal)
+    allowance: Allowance = request.state.allowance
+    allowance.spend([ledger.checks.subject_of(asked.address)])
     answer = await ledger.checks.check(asked)
     body = _answer(answer, language)
     if answer.decision.decision == "allow":
@@ -154,18 +156,18 @@ def _answer(answer: Answer, language: Language | None) -> AnswerBody:
     )
 
 
-@post("/v1/proofs", status_code=200, opt={"scope": "proof:read"})
+@post("/v1/proofs", status_code=200, opt={"scope": "proof:read", "effect": READS})
 async def prove(request: ApiRequest) -> Response[bytes]:
     """The bundle for a question, or for an address alone: everything needed to check it offline."""
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
-    proofs = ledger_of(services, principal).proofs
+    ledger = ledger_of(services, principal)
     own, question = read_asked(await read_json(request))
     if own.disclose:
         require_scope(principal, DISCLOSE)
-    if question:
-        bundle = await proofs.bundle(_asked(own, question), disclose=own.disclose)
-    else:
-        address = canonical_address(own.address.kind, own.address.value)
-        bundle = await proofs.bundle(address, disclose=own.disclose)
+    address = canonical_address(own.address.kind, own.address.value)
+    allowance: Allowance = request.state.allowance
+    allowance.spend([ledger.checks.subject_of(address)])
+    wanted = _asked(own, question) if question else address
+    bundle = await ledger.proofs.bundle(wanted, disclose=own.disclose)
     return Response(bundle, media_type=BUNDLE, headers={"cache-control": "no-store"})

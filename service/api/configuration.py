@@ -7,9 +7,10 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import Meta
 
-from service.api.access import Principal
 from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.events import ReceiptBody, receipt_body
+from service.api.limits import DOCUMENT_BYTES_MAX
+from service.api.principal import WRITES, Principal
 from service.api.services import LedgerServices, Services, ledger_of
 from service.ledger.catalogue import Sender
 from service.ledger.configure import Published
@@ -44,7 +45,12 @@ def published_body(published: Published) -> Response[bytes]:
     return respond(body, 200 if published.receipt.replayed else 201)
 
 
-@post("/v1/forms", status_code=201, opt={"scope": "form:write"})
+@post(
+    "/v1/forms",
+    status_code=201,
+    opt={"scope": "form:write", "effect": WRITES},
+    request_max_body_size=DOCUMENT_BYTES_MAX,
+)
 async def publish_form(request: ApiRequest) -> Response[bytes]:
     """Publish a form. Its id is the SHA-256 of its canonical bytes."""
     _, published = await own_ledger(request).configuration.publish_form(await read_json(request))
@@ -65,7 +71,7 @@ async def read_form(request: ApiRequest, form_id: FromPath[str]) -> Response[byt
     return respond({"id": row.digest.hex(), "form": msgspec.Raw(row.body)})
 
 
-@post("/v1/senders", status_code=201, opt={"scope": "sender:write"})
+@post("/v1/senders", status_code=201, opt={"scope": "sender:write", "effect": WRITES})
 async def register_sender(request: ApiRequest) -> Response[bytes]:
     """Register a legal entity that mails, or what changed about it."""
     body = convert(await read_json(request), SenderBody)

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 
-from service.api.access import SCOPES
 from service.api.bodies import NDJSON
 from service.api.checks import BUNDLE, AnswerBody, AskedBody
 from service.api.configuration import PublishedBody, SenderBody
 from service.api.events import ReceiptBody
+from service.api.keys import IssuedKeyBody, NewKeyBody
+from service.api.principal import SCOPES
 from service.api.problems import MEDIA_TYPE, Problem
 from service.api.rulebooks import DryRunBody, DryRunResult
 from service.api.unsubscribe import BODY_BYTES_MAX, WayOutBody
@@ -69,6 +70,11 @@ _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
     ("/v1/unsubscribe-links", "post"): (LinkRequest, _LINK, LinkBody),
     ("/v1/rulebook", "put"): (RulebookDocument, _RULEBOOK, PublishedBody),
     ("/v1/rulebook/dry-run", "post"): (DryRunBody, {"rulebook": _RULEBOOK}, DryRunResult),
+    ("/v1/keys", "post"): (
+        NewKeyBody,
+        {"label": "crm", "scopes": ["check:read", "record:write"], "days": 90},
+        IssuedKeyBody,
+    ),
 }
 _WAY_OUT = "/u/"
 _QUESTIONS = ("/v1/checks", "/v1/proofs")
@@ -81,7 +87,10 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
     _, components = msgspec.json.schema_components([*types, Problem, Question, WayOutBody], ref_template=_REF)
     document["components"] = {
         "schemas": dict(sorted(components.items())),
-        "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "clk_…"}},
+        "securitySchemes": {
+            "key": {"type": "http", "scheme": "bearer", "bearerFormat": "clk_…"},
+            "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT access token (RFC 9068)"},
+        },
     }
     document["info"]["description"] = _scopes()
     for path, operations in document["paths"].items():
@@ -97,7 +106,7 @@ def _scopes() -> str:
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     request, example, answer = _BODIES.get((path, method), (None, None, None))
-    operation["security"] = [{"key": []}] if path.startswith("/v1/") else []
+    operation["security"] = [{"key": []}, {"token": []}] if path.startswith("/v1/") else []
     if example is not None:
         operation["requestBody"] = {"required": True, "content": _request(path, request, example)}
     elif path.startswith(_WAY_OUT) and method == "post":

@@ -1,25 +1,29 @@
 """`POST /v1/events` and its batch: what happened, recorded once, durable when answered."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
 from litestar import Response, post
 
-from service.api.access import Principal, require_scope
 from service.api.bodies import (
     JSON,
     NDJSON,
     ApiRequest,
     lines,
     media_type,
+    read_batch,
     read_json,
     require_media_type,
     respond,
 )
 from service.api.duplex import Duplex
+from service.api.limits import ITEMS_MAX
+from service.api.principal import WRITES, Principal, require_scope
 from service.api.problems import ApiError, problem_of
+from service.api.quotas import Allowance
 from service.api.services import Services, ledger_of
 from service.api.times import rfc3339
 from service.core.canonical import parse_strict
@@ -28,7 +32,6 @@ from service.core.events import SubmittedEvent, parse_event
 from service.ledger.intake import Intake
 from service.ledger.sequence import Receipt
 
-ITEMS_MAX = 1_000
 # Groups of an NDJSON stream that may be under way at once: while one waits for its COMMIT the next is read.
 _GROUPS_MAX = 8
 _GROUP_LINES = 256
@@ -39,6 +42,10 @@ _ENCODER = msgspec.json.Encoder()
 REFUSALS = frozenset(
     {"consent_withdrawn", "objection", "objection_attempted", "consent_refused", "erasure_requested"}
 )
+
+
+Permit = Callable[[SubmittedEvent], SubmittedEvent]
+"""Raises what a caller may not record, or not now."""
 
 
 class ReceiptBody(msgspec.Struct):
@@ -64,51 +71,80 @@ def receipt_body(receipt: Receipt) -> ReceiptBody:
     )
 
 
-def _permitted(event: SubmittedEvent, principal: Principal) -> SubmittedEvent:
-    if "record:write" not in principal.scopes and event.__struct_config__.tag not in REFUSALS:
+def is_refusal(event: SubmittedEvent) -> bool:
+    """Whether the event is a no: no missing scope, no quota and no overload may stop it."""
+    return event.__struct_config__.tag in REFUSALS
+
+
+def _permitted(event: SubmittedEvent, principal: Principal, allowance: Allowance) -> SubmittedEvent:
+    if not is_refusal(event):
         require_scope(principal, "record:write")
+        allowance.require()
     return event
 
 
-@post("/v1/events", status_code=201, opt={"scope": None})
+def _require_room(events: Iterable[SubmittedEvent | Exception], intake: Intake) -> None:
+    """Refuse early what the queue has no room for, unless all of it is a no."""
+    if intake.overloaded and not all(isinstance(event, Exception) or is_refusal(event) for event in events):
+        raise ApiError(
+            503,
+            "overloaded",
+            "More is waiting to be written than can be written soon",
+            "nothing was recorded: try again with the same ids",
+            headers={"retry-after": "2"},
+        )
+
+
+@post("/v1/events", status_code=201, opt={"scope": None, "effect": WRITES, "unlimited": True})
 async def record_event(request: ApiRequest) -> Response[bytes]:
     """Record one event. 201 when it is new, 200 when the same event was recorded before."""
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
-    event = _permitted(parse_event(await read_json(request)), principal)
-    receipt = await ledger_of(services, principal).intake.record(event)
-    return respond(receipt_body(receipt), 200 if receipt.replayed else 201)
+    intake = ledger_of(services, principal).intake
+    event = _permitted(parse_event(await read_json(request)), principal, request.state.allowance)
+    _require_room([event], intake)
+    receipt = await intake.record(event)
+    if receipt.replayed:
+        return respond(receipt_body(receipt), 200, {"idempotency-replayed": "true"})
+    return respond(receipt_body(receipt), 201)
 
 
-@post("/v1/events/batch", status_code=207, opt={"scope": None})
+@post(
+    "/v1/events/batch",
+    status_code=207,
+    opt={"scope": None, "effect": WRITES, "unlimited": True},
+    request_max_body_size=None,
+)
 async def record_events(request: ApiRequest) -> Response[bytes]:
     """Record many: a JSON list of up to 1,000, or lines without end, each answered on its own, in order."""
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
     intake = ledger_of(services, principal).intake
+    permit = partial(_permitted, principal=principal, allowance=request.state.allowance)
     require_media_type(request, JSON, NDJSON)
     if media_type(request) == NDJSON:
-        return Duplex(_stream(request, intake, principal), media_type=NDJSON)
-    body = await read_json(request)
+        return Duplex(_stream(request, intake, permit), media_type=NDJSON)
+    body = await read_batch(request)
     if not isinstance(body, dict) or body.keys() != {"events"} or not isinstance(body["events"], list):
         raise InputError("the body is an object with a list named events", pointer="/events", code="type")
     if not 1 <= len(body["events"]) <= ITEMS_MAX:
         raise ApiError(413, "too-many-items", f"A batch has 1 to {ITEMS_MAX} events; send more as NDJSON")
-    events = [_read(item, principal) for item in body["events"]]
+    events = [_read(item, permit) for item in body["events"]]
+    _require_room(events, intake)
     outcomes = await _record(intake, events)
     return respond({"items": outcomes}, 207)
 
 
-def _read(item: object, principal: Principal) -> SubmittedEvent | Exception:
+def _read(item: object, permit: Permit) -> SubmittedEvent | Exception:
     try:
-        return _permitted(parse_event(item), principal)
+        return permit(parse_event(item))
     except (InputError, ApiError) as refusal:
         return refusal
 
 
-def _read_line(line: bytes, principal: Principal) -> SubmittedEvent | Exception:
+def _read_line(line: bytes, permit: Permit) -> SubmittedEvent | Exception:
     try:
-        return _read(parse_strict(line), principal)
+        return _read(parse_strict(line), permit)
     except FormatError as refusal:
         return refusal
 
@@ -138,13 +174,13 @@ def _outcome(result: Receipt | LedgerError | Exception) -> dict[str, Any]:
     return {"status": problem.status, "problem": problem}
 
 
-async def _stream(request: ApiRequest, intake: Intake, principal: Principal) -> AsyncIterator[bytes]:
+async def _stream(request: ApiRequest, intake: Intake, permit: Permit) -> AsyncIterator[bytes]:
     """One line out for each line in, in order; a summary last. What was answered is durable."""
     counts = {"recorded": 0, "replayed": 0, "refused": 0}
     under_way: list[asyncio.Task[list[dict[str, Any]]]] = []
     try:
         async for group in _groups(request):
-            events = [_read_line(line, principal) for line in group]
+            events = [_read_line(line, permit) for line in group]
             under_way.append(await _submit(intake, events))
             if len(under_way) >= _GROUPS_MAX:
                 yield _written(await under_way.pop(0), counts)

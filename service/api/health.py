@@ -2,8 +2,8 @@
 
 from litestar import Response, get
 
-from service.api.access import PUBLIC
 from service.api.bodies import ApiRequest, respond
+from service.api.principal import PUBLIC
 from service.api.problems import ApiError
 from service.api.services import Services
 

@@ -3,8 +3,8 @@
 from litestar import Response, get
 from litestar.params import FromPath
 
-from service.api.access import PUBLIC
 from service.api.bodies import ApiRequest, respond
+from service.api.principal import PUBLIC
 from service.api.services import Services, ledger_named
 from service.core.errors import FormatError, NotFoundError
 from service.core.merkle import TILE_WIDTH

@@ -22,14 +22,25 @@ _log = structlog.get_logger(__name__)
 
 
 class ApiError(Exception):
-    """A refusal of the HTTP layer itself."""
+    """A refusal of the HTTP layer itself. `type` and `headers` where the status alone does not say enough."""
 
-    def __init__(self, status: int, slug: str, title: str, detail: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        title: str,
+        detail: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail or title)
         self.status = status
         self.slug = slug
         self.title = title
         self.detail = detail or title
+        self.headers = headers or {}
+        self.type = TYPE_PREFIX + slug
+        self.violated_policies: list[str] = []
 
 
 class FieldError(msgspec.Struct, omit_defaults=True):
@@ -41,7 +52,10 @@ class FieldError(msgspec.Struct, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """An RFC 9457 problem with our two members, `request_id` and `errors`."""
+    """An RFC 9457 problem with our two members, `request_id` and `errors`.
+
+    `violated-policies` is the member of the RateLimit draft's `quota-exceeded`.
+    """
 
     type: str
     title: str
@@ -49,6 +63,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     detail: str = ""
     request_id: str = ""
     errors: list[FieldError] = msgspec.field(default_factory=list)
+    violated_policies: list[str] = msgspec.field(default_factory=list, name="violated-policies")
 
 
 # First match wins, so a class stands above its parents.
@@ -68,19 +83,28 @@ _TABLE: tuple[tuple[type[errors.LedgerError], int, str, str], ...] = (
 _MALFORMED_CODES = frozenset({"unknown_field", "missing", "type", "value", "json"})
 _BY_STATUS: Mapping[int, tuple[str, str]] = {
     400: ("malformed-request", "The request cannot be understood"),
-    401: ("unauthenticated", "A valid API key is needed"),
-    403: ("insufficient-scope", "The key may not do this"),
+    401: ("unauthenticated", "A valid API key or access token is needed"),
+    403: ("insufficient-scope", "The credential may not do this"),
     404: ("not-found", "There is no such thing here"),
     405: ("method-not-allowed", "This method is not allowed here"),
+    408: ("request-timeout", "The request did not arrive in time"),
     413: ("content-too-large", "The body is larger than is read here"),
+    414: ("uri-too-long", "The URL is longer than is read here"),
     415: ("unsupported-media-type", "The body must be application/json"),
+    431: ("request-header-fields-too-large", "The head of the request is larger than is read here"),
 }
 
 
 def problem_of(error: Exception) -> Problem:
     """The problem that an error is to the caller."""
     if isinstance(error, ApiError):
-        return Problem(TYPE_PREFIX + error.slug, error.title, error.status, error.detail)
+        return Problem(
+            error.type,
+            error.title,
+            error.status,
+            error.detail,
+            violated_policies=error.violated_policies,
+        )
     if isinstance(error, HTTPException):
         slug, title = _BY_STATUS.get(error.status_code, ("http", "The request was refused"))
         return Problem(TYPE_PREFIX + slug, title, error.status_code)
@@ -99,6 +123,12 @@ def _of_ledger(error: Exception, status: int, slug: str, title: str) -> Problem:
     return problem
 
 
+def plain_problem(status: int) -> bytes:
+    """The body of a problem that is answered before there is a request to speak of."""
+    slug, title = _BY_STATUS[status]
+    return msgspec.json.encode(Problem(TYPE_PREFIX + slug, title, status))
+
+
 def respond_with_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
     problem = problem_of(error)
@@ -109,10 +139,13 @@ def respond_with_problem(request: Request[Any, Any, Any], error: Exception) -> R
     headers = {"cache-control": "no-store", "x-request-id": problem.request_id}
     if isinstance(error, HTTPException) and error.headers:
         headers |= {name.lower(): value for name, value in error.headers.items()}
-    if problem.status == 401:  # noqa: PLR2004 - unauthorised
-        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, ApiError):
+        headers |= error.headers
+    allowance = request.scope.get("state", {}).get("allowance")
+    if allowance is not None:
+        headers |= allowance.headers()
     if problem.status == 503:  # noqa: PLR2004 - unavailable
-        headers["retry-after"] = str(RETRY_SECONDS)
+        headers.setdefault("retry-after", str(RETRY_SECONDS))
     return Response(
         msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers
     )

@@ -11,6 +11,7 @@ from msgspec import Meta
 from service.api.bodies import JSON, ApiRequest, convert, read_json, require_media_type, respond
 from service.api.checks import read_question
 from service.api.configuration import own_ledger, published_body
+from service.api.principal import READS, WRITES
 from service.api.problems import ApiError
 from service.api.services import LedgerServices
 from service.core.canonical import parse_canonical
@@ -120,14 +121,24 @@ async def _rulebook(ledger: LedgerServices, digest: str) -> Response[bytes]:
     return respond({"id": digest, "rulebook": parse_canonical(row.body)}, headers={"etag": f'"{digest}"'})
 
 
-@put("/v1/rulebook", status_code=200, opt={"scope": "rulebook:write"})
+@put(
+    "/v1/rulebook",
+    status_code=200,
+    opt={"scope": "rulebook:write", "effect": WRITES},
+    request_max_body_size=_BODY_BYTES_MAX,
+)
 async def publish_rulebook(request: ApiRequest) -> Response[bytes]:
     """Put a rulebook in force. One that is refused changes nothing."""
     obj = await _read_limited(request, RULEBOOK_BYTES_MAX)
     return published_body(await own_ledger(request).configuration.publish_rulebook(obj))
 
 
-@post("/v1/rulebook/dry-run", status_code=200, opt={"scope": "rulebook:write"})
+@post(
+    "/v1/rulebook/dry-run",
+    status_code=200,
+    opt={"scope": "rulebook:write", "effect": READS},
+    request_max_body_size=_BODY_BYTES_MAX,
+)
 async def try_rulebook(request: ApiRequest) -> Response[bytes]:
     """Which of the ledger's current answers would change under this rulebook. Nothing is published."""
     ledger = own_ledger(request)

@@ -4,14 +4,17 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from service.api.access import KeyRing, Principal
+from service.api.key_desk import KeyDesk
+from service.api.principal import KeyRing, Principal
 from service.api.problems import ApiError
+from service.api.quotas import Quotas
 from service.api.streams import Streams
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
 from service.ledger.feed import Feed
 from service.ledger.intake import Intake
+from service.ledger.kept_answers import KeptAnswers
 from service.ledger.keys import LedgerKeys
 from service.ledger.prove import Proofs
 from service.ledger.publications import Publications
@@ -39,6 +42,7 @@ class LedgerServices:
     feed: Feed
     publications: Publications
     rehearsal: Rehearsal
+    kept_answers: KeptAnswers
 
 
 @dataclass(slots=True)
@@ -50,7 +54,9 @@ class Services:
     """
 
     keys: KeyRing
-    ledgers: Mapping[int, LedgerServices]
+    key_desk: KeyDesk
+    quotas: Quotas
+    ledgers: dict[int, LedgerServices]
     probes: Mapping[str, Probe] = field(default_factory=dict)
     metrics: Callable[[], bytes] | None = None
     draining: bool = False

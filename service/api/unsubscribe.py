@@ -17,8 +17,8 @@ import structlog
 from litestar import Response, post, route
 from litestar.params import FromPath
 
-from service.api.access import PUBLIC
 from service.api.bodies import JSON, ApiRequest, media_type
+from service.api.principal import PUBLIC, WRITES
 from service.api.problems import MEDIA_TYPE as PROBLEM
 from service.api.problems import ApiError, problem_of
 from service.api.services import LedgerServices, Services
@@ -68,7 +68,12 @@ async def show_way_out(request: ApiRequest, token: FromPath[str]) -> Response[by
     return _answer(request, view, page=ask_page(view, _language(request, view)))
 
 
-@post("/u/{token:str}", status_code=200, opt={"scope": PUBLIC}, request_max_body_size=BODY_BYTES_MAX)
+@post(
+    "/u/{token:str}",
+    status_code=200,
+    opt={"scope": PUBLIC, "effect": WRITES},
+    request_max_body_size=BODY_BYTES_MAX,
+)
 async def use_way_out(request: ApiRequest, token: FromPath[str]) -> Response[bytes]:
     """Stop the category (RFC 8058 one-click, or the page's first button) or everything from the sender."""
     act = read_act(media_type(request), request.headers.get("content-type", ""), await _read(request))

@@ -6,8 +6,8 @@ import msgspec
 from litestar import Response, post
 from msgspec import Meta
 
-from service.api.access import Principal
 from service.api.bodies import ApiRequest, convert, read_json, respond
+from service.api.principal import READS, Principal
 from service.api.services import LedgerServices, Services, ledger_of
 from service.core.events.values import AddressInput, Channel, Name, SenderId
 from service.core.unsubscribe import MESSAGE_CHARS_MAX
@@ -64,7 +64,7 @@ def unsubscribe_headers(
     return UnsubscribeHeaders(f"<{services.public_url}{PATH}{token}>")
 
 
-@post("/v1/unsubscribe-links", status_code=201, opt={"scope": "link:write"})
+@post("/v1/unsubscribe-links", status_code=201, opt={"scope": "link:write", "effect": READS})
 async def make_link(request: ApiRequest) -> Response[bytes]:
     """Make an unsubscribe link. The same for the same request; it works for ever, and only stops messages."""
     services: Services = request.app.state.services

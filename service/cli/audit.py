@@ -13,8 +13,8 @@ from service.ledger.audit import Audit, AuditReport
 from service.ledger.audit import Progress as Report
 from service.ledger.opening import Opener
 from service.settings import Settings
-from service.wiring.compose import open_parts
 from service.wiring.database import database, make_fit
+from service.wiring.ledgers import open_parts
 
 FINDINGS = 1
 

@@ -11,16 +11,19 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from service.api.access import SCOPES
+from service.api.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey
+from service.api.principal import SCOPES, Quota
 from service.cli.options import database_options, settings_from
 from service.core.errors import NotFoundError
 from service.settings import Settings
-from service.storage.access import AccessStore, KeyRow
-from service.wiring.compose import ensure_ledger, now_ms, open_access
+from service.storage.access import AccessStore
+from service.wiring.clock import now_ms
+from service.wiring.compose import default_quota, open_access
 from service.wiring.database import database, make_fit
-from service.wiring.key_ring import issue_key
+from service.wiring.key_ring import StoredKeyDesk
+from service.wiring.ledgers import ensure_ledger
 
-_DAYS_MAX = 365
+_QUOTA = click.IntRange(1, 2**31 - 1)
 
 
 @click.group()
@@ -38,9 +41,15 @@ def keys() -> None:
     type=click.Choice([*SCOPES, "all"]),
     help="What the key may do; repeatable.",
 )
-@click.option("--label", default="", help="What the key is for, in your words.")
 @click.option(
-    "--days", type=click.IntRange(1, _DAYS_MAX), default=90, show_default=True, help="Until it expires."
+    "--label",
+    default="",
+    help="Which client it is for: a client has at most two live keys, the present one and the next.",
+)
+@click.option("--requests-per-minute", type=_QUOTA, help="Its own quota. [default: the service's]")
+@click.option("--addresses-per-day", type=_QUOTA, help="The same, of different addresses asked about.")
+@click.option(
+    "--days", type=click.IntRange(1, KEY_DAYS_MAX), default=90, show_default=True, help="Until it expires."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def create(  # noqa: PLR0913 - one a flag
@@ -50,30 +59,30 @@ def create(  # noqa: PLR0913 - one a flag
     ledger: str | None,
     scopes: tuple[str, ...],
     label: str,
+    requests_per_minute: int | None,
+    addresses_per_day: int | None,
     days: int,
     as_json: bool,
 ) -> None:
     """Make a key and print it: it is not kept, and cannot be shown again."""
     wanted = frozenset(SCOPES) if "all" in scopes else frozenset(scopes)
 
-    async def work(settings: Settings, access: AccessStore) -> tuple[str, KeyRow]:
-        row = await ensure_ledger(settings, access)
-        return await issue_key(
-            access,
-            row.ledger_id,
-            scopes=wanted,
-            label=label,
-            days=days,
-            now_ms=now_ms(),
-            random=os.urandom,
+    async def work(settings: Settings, access: AccessStore) -> tuple[str, KeyInfo]:
+        default = default_quota(settings)
+        quota = Quota(
+            requests_per_minute or default.requests_per_minute, addresses_per_day or default.addresses_per_day
         )
+        own = quota if requests_per_minute or addresses_per_day else None
+        row = await ensure_ledger(settings, access)
+        desk = StoredKeyDesk(access, now_ms, os.urandom, default)
+        return await desk.issue(row.ledger_id, NewKey(label, wanted, days, own))
 
-    text, row = _run(work, data_dir=data_dir, database_url=database_url, ledger=ledger)
+    text, info = _run(work, data_dir=data_dir, database_url=database_url, ledger=ledger)
     if as_json:
-        click.echo(msgspec.json.encode({"key": text, **_body(row)}))
+        click.echo(msgspec.json.encode({"key": text, **_body(info)}))
     else:
         click.echo(text)
-        click.echo(f"Expires {_time(row.expires_at_ms)}. It will not be shown again.", err=True)
+        click.echo(f"Expires {_time(info.expires_at_ms)}. It will not be shown again.", err=True)
 
 
 @keys.command(name="list")
@@ -82,8 +91,9 @@ def create(  # noqa: PLR0913 - one a flag
 def list_keys(*, data_dir: Path | None, database_url: str | None, ledger: str | None, as_json: bool) -> None:
     """List the keys of the ledger; never their secrets."""
 
-    async def work(settings: Settings, access: AccessStore) -> list[KeyRow]:
-        return await access.keys((await access.ledger(settings.ledger)).ledger_id)
+    async def work(settings: Settings, access: AccessStore) -> list[KeyInfo]:
+        desk = StoredKeyDesk(access, now_ms, os.urandom, default_quota(settings))
+        return await desk.keys((await access.ledger(settings.ledger)).ledger_id)
 
     rows = _run(work, data_dir=data_dir, database_url=database_url, ledger=ledger)
     if as_json:
@@ -132,7 +142,7 @@ def _run(work: Any, **options: object) -> Any:  # noqa: ANN401 - whatever the wo
         return asyncio.run(on_access(dsn))
 
 
-def _body(row: KeyRow) -> dict[str, object]:
+def _body(row: KeyInfo) -> dict[str, object]:
     return {
         "id": row.key_id,
         "label": row.label,
@@ -141,6 +151,8 @@ def _body(row: KeyRow) -> dict[str, object]:
         "expires_at": _time(row.expires_at_ms),
         "revoked_at": _time(row.revoked_at_ms) or None,
         "last_used_at": _time(row.last_used_at_ms) or None,
+        "requests_per_minute": row.quota.requests_per_minute,
+        "addresses_per_day": row.quota.addresses_per_day,
     }
 
 

@@ -14,12 +14,11 @@ A crash, step by step, by the failpoints' names:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from service.core.checkpoint import Checkpoint, open_checkpoint
 from service.core.entries import recorded_at_ms
 from service.core.errors import (
-    ConflictError,
     ForkError,
     FormatError,
     LedgerError,
@@ -45,15 +44,18 @@ from service.ledger.ports import (
     Failpoint,
     Head,
     HighWaterMark,
-    KnownEvent,
     Meter,
     Store,
     Transaction,
 )
+from service.ledger.repeats import repeat, replay
 from service.ledger.sequence import Epoch, Receipt
 
 BATCH_EVENTS_MAX = 256
 QUEUE_EVENTS_MAX = 16_384
+SHED_EVENTS = 4_096
+"""So many waiting events, or a batch under way for `SHED_MS`, say that what comes now would wait too long."""
+SHED_MS = 3_000
 STRATA_CACHED_MAX = 200_000
 
 
@@ -99,6 +101,13 @@ class Appender:
         self._remembered = _Remembered()
         self._pending: dict[str, Stratum] = {}
         self._stopped: ForkError | None = None
+        self._batch_since_ms: int | None = None
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether what can wait should be told to come back, while there is still room for what cannot."""
+        since = self._batch_since_ms
+        return len(self._queue) >= SHED_EVENTS or (since is not None and self._clock() - since >= SHED_MS)
 
     @property
     def backlog(self) -> int:
@@ -160,7 +169,12 @@ class Appender:
     async def _answer(self, batch: list[_Waiting]) -> None:
         self.meter.batch_begins(len(batch), len(self._queue))
         try:
-            outcomes: list[Receipt | LedgerError] = await self._commit([waiting.event for waiting in batch])
+            try:
+                outcomes: list[Receipt | LedgerError] = await self._commit(
+                    [waiting.event for waiting in batch]
+                )
+            finally:
+                self._batch_since_ms = None
         except LedgerError as error:
             # The outcome of this batch is unknown or none: the cache may be ahead of the database.
             self._remembered.strata = {}
@@ -192,6 +206,7 @@ class Appender:
         if self._stopped is not None:
             raise self._stopped
         self._reached("queued")
+        self._batch_since_ms = self._clock()
         async with self._store.transaction() as transaction:
             head = await transaction.lock_head()
             self._reached("locked")
@@ -239,7 +254,7 @@ class Appender:
         fresh: dict[bytes, int] = {}
         for position, event in enumerate(events):
             if event.dedup_key in known:
-                outcomes[position] = await _replay(transaction, known[event.dedup_key], event)
+                outcomes[position] = await replay(transaction, known[event.dedup_key], event)
             else:
                 fresh.setdefault(event.dedup_key, position)
         if fresh:
@@ -250,7 +265,7 @@ class Appender:
         for position, event in enumerate(events):
             if position not in outcomes:
                 first = fresh[event.dedup_key]
-                outcomes[position] = _repeat(events[first], event, outcomes[first])
+                outcomes[position] = repeat(events[first], event, outcomes[first])
         return [outcomes[position] for position in range(len(events))], head
 
     async def _write(
@@ -321,19 +336,3 @@ async def _outcomes(answers: list[asyncio.Future[Receipt]]) -> list[Receipt | Le
             raise outcome
         results.append(outcome)
     return results
-
-
-async def _replay(transaction: Transaction, known: KnownEvent, event: Admitted) -> Receipt | LedgerError:
-    """The receipt of the first time, or a conflict when this is another event under a used id."""
-    if known.body_tag != event.body_tag:
-        return ConflictError()
-    size, note = await transaction.covering_checkpoint(known.index)
-    time = recorded_at_ms(known.entry)
-    return Receipt(known.index, time, known.leaf_hash, size - 1, note, replayed=True)
-
-
-def _repeat(first: Admitted, event: Admitted, outcome: Receipt | LedgerError) -> Receipt | LedgerError:
-    """The same id twice in one batch: the second is a replay of the first."""
-    if first.body_tag != event.body_tag:
-        return ConflictError()
-    return replace(outcome, replayed=True) if isinstance(outcome, Receipt) else outcome

@@ -89,6 +89,10 @@ class Checks:
         self.meter: Meter = UNMETERED
         self._header = token_header(keys.signer.verifier.key_id.hex())
 
+    def subject_of(self, address: CanonicalAddress) -> bytes:
+        """The subject key of an address: what callers' quotas count addresses by."""
+        return self._admission.subject_of(address)
+
     async def check(self, asked: Asked) -> Answer:
         """Answer one question.
 

@@ -22,6 +22,11 @@ class Intake:
         self._appender = appender
         self._clock = clock
 
+    @property
+    def overloaded(self) -> bool:
+        """Whether new work should be refused early; a no should not."""
+        return self._appender.overloaded
+
     async def record(self, event: SubmittedEvent) -> Receipt:
         """Record one event; returns when it is durable.
 

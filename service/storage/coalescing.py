@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-import asyncpg
-
 from service.ledger.ports import Head
+from service.storage.fence import FencedPool
 from service.storage.queries import SQL
 
 _HEAD_COLUMNS = 11
@@ -17,7 +16,7 @@ _KEYS_MAX = 2_000
 class StandingReader:
     """Answers `read` calls of many requests with few queries, each a snapshot of its own."""
 
-    def __init__(self, pool: asyncpg.Pool, ledger_id: int) -> None:
+    def __init__(self, pool: FencedPool, ledger_id: int) -> None:
         self._pool = pool
         self._ledger_id = ledger_id
         self._waiting: list[tuple[Sequence[bytes], asyncio.Future[tuple[Head, dict[bytes, bytes]]]]] = []

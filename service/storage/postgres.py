@@ -20,6 +20,7 @@ from service.ledger.ports import (
     SubjectRow,
 )
 from service.storage.coalescing import StandingReader
+from service.storage.fence import FencedConnection, FencedPool
 from service.storage.queries import SQL
 
 WRITER_ROLE = "consent_ledger_writer"
@@ -75,7 +76,8 @@ async def open_pool(dsn: str, *, size: int, role: str | None = WRITER_ROLE) -> a
             server_settings=settings,
             timeout=_CONNECT_SECONDS,
             command_timeout=30,
-            # Every statement names its ledger and no session keeps state, so there is nothing to reset.
+            connection_class=FencedConnection,
+            # Every statement names its ledger, and which ledger a session is in, its connection knows.
             reset=_keep_session,
         )
 
@@ -88,9 +90,9 @@ class PostgresStore:
     """One ledger in one database."""
 
     def __init__(self, pool: asyncpg.Pool, ledger_id: int) -> None:
-        self._pool = pool
+        self._pool = FencedPool(pool, ledger_id)
         self._ledger_id = ledger_id
-        self._standings = StandingReader(pool, ledger_id)
+        self._standings = StandingReader(self._pool, ledger_id)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
@@ -121,6 +123,8 @@ class PostgresReader:
     def __init__(self, connection: Any, ledger_id: int) -> None:  # noqa: ANN401 - asyncpg ships no types
         self._connection = connection
         self._ledger_id = ledger_id
+        self._strata: Any = None
+        self._strata_read_to: str | None = None
 
     async def _fetch(self, name: str, *arguments: object) -> list[Any]:
         rows: list[Any] = await self._connection.fetch(SQL[name], self._ledger_id, *arguments)
@@ -194,8 +198,16 @@ class PostgresReader:
         return [(row[0], SubjectRow(*row[1:])) for row in rows]
 
     async def strata_after(self, prefix: str | None, limit: int) -> list[tuple[str, bytes]]:
-        """Strata whose prefix is greater than `prefix` (None: from the first), smallest first."""
-        return [(row[0], row[1]) for row in await self._fetch("strata_after", prefix, limit)]
+        """Strata whose prefix is greater than `prefix` (None: from the first), smallest first.
+
+        Who reads page after page goes on with one cursor: row security keeps comparisons of text, which
+        PostgreSQL does not hold to be leakproof, away from the index, so that every page would scan them all.
+        """
+        if self._strata is None or prefix != self._strata_read_to:
+            self._strata = await self._connection.cursor(SQL["strata_after"], self._ledger_id, prefix)
+        rows = await self._strata.fetch(limit)
+        self._strata_read_to = rows[-1][0] if rows else prefix
+        return [(row[0], row[1]) for row in rows]
 
     async def checkpoint(self, size: int) -> bytes | None:
         """The note that was signed for exactly this size."""
@@ -228,8 +240,8 @@ class PostgresTransaction(PostgresReader):
             raise ForkError("another writer has taken this place in the log") from error
 
     async def _write(self, batch: Batch) -> None:
-        await self._copy_log(batch)
-        await self._copy_sealed(batch)
+        await self._put_log(batch)
+        await self._put_sealed(batch)
         subjects = batch.subjects
         columns = zip(*(astuple(row) for row in subjects.values()), strict=True)
         await self._fetch("put_subjects", list(subjects), *map(list, columns))
@@ -240,35 +252,20 @@ class PostgresTransaction(PostgresReader):
         await self._fetch("put_checkpoint", batch.head.size, batch.head.checkpoint)
         await self._move_head(batch)
 
-    async def _copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
-        await self._connection.copy_records_to_table(table, records=rows, columns=["ledger_id", *columns])
-
-    async def _copy_log(self, batch: Batch) -> None:
-        own = self._ledger_id
-        await self._copy(
-            "log_entry",
-            ("index", "entry", "leaf_hash", "dedup_key", "body_tag"),
-            [
-                (own, row.index, row.entry, row.leaf_hash, row.dedup_key, row.body_tag)
-                for row in batch.entries
-            ],
-        )
+    async def _put_log(self, batch: Batch) -> None:
+        # Not by COPY, which PostgreSQL refuses where row security is on.
+        entries = zip(*(astuple(row) for row in batch.entries), strict=True)
+        await self._fetch("put_entries", *map(list, entries))
         if batch.tiles:
-            await self._copy("log_tile", ("level", "index", "hash"), [(own, *tile) for tile in batch.tiles])
+            await self._fetch("put_tiles", *map(list, zip(*batch.tiles, strict=True)))
 
-    async def _copy_sealed(self, batch: Batch) -> None:
-        own = self._ledger_id
-        await self._copy(
-            "sealed_record",
-            ("index", "subject_key", "sealed", "evidence"),
-            [(own, row.index, row.subject_key, row.sealed, row.evidence) for row in batch.records],
-        )
+    async def _put_sealed(self, batch: Batch) -> None:
+        if batch.records:
+            records = zip(*(astuple(row) for row in batch.records), strict=True)
+            await self._fetch("put_records", *map(list, records))
         if batch.secrets:
-            await self._copy(
-                "subject_secret",
-                ("subject_key", "wrapped_key", "sealed_address"),
-                [(own, key, row.wrapped_key, row.sealed_address) for key, row in batch.secrets.items()],
-            )
+            secrets = zip(*(astuple(row) for row in batch.secrets.values()), strict=True)
+            await self._fetch("put_secrets", list(batch.secrets), *map(list, secrets))
 
     async def _move_head(self, batch: Batch) -> None:
         if batch.before is None:

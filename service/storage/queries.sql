@@ -50,7 +50,23 @@ FROM subject WHERE ledger_id = $1 AND subject_key > $2 ORDER BY subject_key LIMI
 -- strata_after --
 SELECT prefix, slots FROM map_stratum
 WHERE ledger_id = $1 AND prefix >= coalesce($2::text, '') AND prefix IS DISTINCT FROM $2::text
-ORDER BY prefix LIMIT $3
+ORDER BY prefix
+
+-- put_entries --
+INSERT INTO log_entry (ledger_id, index, entry, leaf_hash, dedup_key, body_tag)
+SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[])
+
+-- put_tiles --
+INSERT INTO log_tile (ledger_id, level, index, hash)
+SELECT $1, * FROM unnest($2::integer[], $3::bigint[], $4::bytea[])
+
+-- put_records --
+INSERT INTO sealed_record (ledger_id, index, subject_key, sealed, evidence)
+SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
+
+-- put_secrets --
+INSERT INTO subject_secret (ledger_id, subject_key, wrapped_key, sealed_address)
+SELECT $1, * FROM unnest($2::bytea[], $3::bytea[], $4::bytea[])
 
 -- put_subjects --
 INSERT INTO subject (ledger_id, subject_key, event_count, last_index, chain, standing)

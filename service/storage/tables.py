@@ -6,6 +6,9 @@ Three kinds of tables, told apart by what the running service may do with them:
 * what is derived from it (`log_head`, `subject`, `map_stratum`): also UPDATE, and rebuilt by an audit;
 * what may be erased (`sealed_record`, `subject_secret`): also DELETE.
 
+Row security fences every table that has a `ledger_id`: a session sees and writes the rows of the ledger it
+entered (`service.storage.fence`), whatever a statement says. A new table needs its policy in its migration.
+
 Table models never face a request: SQLModel validates nothing on `table=True`. CHECK constraints stand in for
 the invariants, and `ledger_id` leads every primary key, so the same schema can be sharded by it.
 """
@@ -209,7 +212,13 @@ class ApiKey(SQLModel, table=True):
     """A credential: the SHA-256 of its secret, what it may do, in which ledger and until when."""
 
     __tablename__ = "api_key"
-    __table_args__ = (*_hash_check("api_key", "secret_sha256"),)
+    __table_args__ = (
+        *_hash_check("api_key", "secret_sha256"),
+        CheckConstraint(
+            "coalesce(requests_per_minute, 1) > 0 AND coalesce(addresses_per_day, 1) > 0",
+            name="api_key_quotas_are_positive",
+        ),
+    )
 
     key_id: str = Field(sa_column=Column("key_id", Text, primary_key=True))
     ledger_id: int = Field(
@@ -226,3 +235,44 @@ class ApiKey(SQLModel, table=True):
     last_used_at: datetime | None = Field(
         default=None, sa_column=Column("last_used_at", DateTime(timezone=True), nullable=True)
     )
+    requests_per_minute: int | None = Field(
+        default=None, sa_column=Column("requests_per_minute", Integer, nullable=True)
+    )
+    addresses_per_day: int | None = Field(
+        default=None, sa_column=Column("addresses_per_day", Integer, nullable=True)
+    )
+
+
+class QuotaUse(SQLModel, table=True):
+    """What a credential has used: requests of one minute, and a sketch of the addresses of one day.
+
+    Unlogged: a crash of the server forgets it. The sketch (HyperLogLog registers) tells how many, not which.
+    """
+
+    __tablename__ = "quota_use"
+    __table_args__ = ({"prefixes": ["UNLOGGED"], "postgresql_with": {"fillfactor": 50}},)
+
+    ledger_id: int = Field(sa_column=_ledger_id())
+    credential: str = Field(sa_column=Column("credential", Text, primary_key=True))
+    window: int = Field(sa_column=_bigint("window"))
+    requests: int = Field(sa_column=_bigint("requests"))
+    day: int = Field(sa_column=_bigint("day"))
+    addresses: bytes | None = Field(default=None, sa_column=_bytes("addresses", nullable=True))
+
+
+class Idempotency(SQLModel, table=True):
+    """The answer kept for an Idempotency-Key, sealed under that key. Forgotten after its expiry."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (
+        *_hash_check("idempotency", "key_tag", "fingerprint"),
+        Index("idempotency_expiry", "ledger_id", "expires_at_ms"),
+    )
+
+    ledger_id: int = Field(sa_column=_ledger_id())
+    key_tag: bytes = Field(sa_column=_bytes("key_tag", primary_key=True))
+    fingerprint: bytes = Field(sa_column=_bytes("fingerprint"))
+    claim: bytes = Field(sa_column=_bytes("claim"))
+    claimed_until_ms: int = Field(sa_column=_bigint("claimed_until_ms"))
+    expires_at_ms: int = Field(sa_column=_bigint("expires_at_ms"))
+    answer: bytes | None = Field(default=None, sa_column=_bytes("answer", nullable=True))

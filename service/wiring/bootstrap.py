@@ -4,10 +4,11 @@ import json
 import os
 import shlex
 
-from service.api.access import SCOPES
+from service.api.principal import SCOPES
 from service.ledger.catalogue import Sender
 from service.settings import Settings
-from service.wiring.compose import Composition, now_ms
+from service.wiring.clock import now_ms
+from service.wiring.compose import Composition
 from service.wiring.key_ring import issue_key
 from service.wiring.keys import keys_directory
 

@@ -20,7 +20,8 @@ from service.ledger.ports import Clock
 from service.settings import Settings
 from service.telemetry.requests import Observed
 from service.wiring.bootstrap import greeting, prepare
-from service.wiring.compose import Composition, now_ms, open_services
+from service.wiring.clock import now_ms
+from service.wiring.compose import Composition, open_services
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.http import BACKLOG, Server
 from service.wiring.observing import metrics_served, observed, shared_metrics

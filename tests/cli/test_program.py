@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +92,37 @@ def test_a_key_is_made_listed_and_revoked(client: Client, data: Path) -> None:
     assert program("keys", "revoke", "--data", str(data), made["id"]).returncode == 0
     listed = json.loads(program("keys", "list", "--data", str(data), "--json").stdout)
     assert next(key for key in listed if key["id"] == made["id"])["revoked_at"]
+
+
+def test_a_third_live_key_of_one_client_is_one_line_that_says_what_to_do(client: Client, data: Path) -> None:
+    del client
+    make = ("keys", "create", "--data", str(data), "--scope", "check:read", "--label", "crm", "--json")
+    assert [program(*make).returncode for _ in range(2)] == [0, 0]
+    third = program(*make)
+    assert third.returncode == 2
+    assert b"revoke one" in third.stderr
+    assert third.stderr.count(b"\n") == 1
+
+
+def test_a_second_ledger_is_made_while_the_service_runs_and_answers_to_its_own_key(
+    client: Client, data: Path
+) -> None:
+    made = json.loads(program("ledgers", "create", "--data", str(data), "second", "--json").stdout)
+    assert made["origin"].endswith("/second/1")
+    names = [
+        each["name"] for each in json.loads(program("ledgers", "list", "--data", str(data), "--json").stdout)
+    ]
+    assert names == ["main", "second"]
+    again = program("ledgers", "create", "--data", str(data), "second")
+    assert again.returncode == 2
+    assert again.stderr.count(b"\n") == 1
+    second = Client(client.port, made["key"])
+    deadline = time.monotonic() + 20
+    status, answer = second.call("GET", "/v1/senders")
+    while status == 404 and time.monotonic() < deadline:
+        time.sleep(0.2)
+        status, answer = second.call("GET", "/v1/senders")
+    assert (status, json.loads(answer)) == (200, {"items": []})
 
 
 def test_checking_says_yes_or_no_by_its_status(client: Client) -> None:

@@ -209,6 +209,7 @@ async def test_a_writer_that_waits_too_long_for_the_head_gives_up_and_writes_not
 ) -> None:
     before = await log_of(ledger)
     connection = await writer.pool.acquire()
+    await connection.enter(ledger.ledger_id)
     async with connection.transaction():
         await connection.execute("SELECT FROM log_head FOR UPDATE")
         waiting = asyncio.ensure_future(writer.record(grant(1)))

@@ -12,7 +12,7 @@ from service.ledger.audit import Audit, AuditReport
 from service.ledger.opening import Opener
 from service.ledger.startup import check_start
 from service.settings import Settings
-from service.wiring.compose import open_parts
+from service.wiring.ledgers import open_parts
 from tests.support.http_service import JANE, Service, grant, question, running, withdrawal
 
 FORM = {"language": "en", "title": "News", "text": "Acme may mail me.", "boxes": []}

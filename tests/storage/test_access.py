@@ -1,5 +1,6 @@
 """Ledgers and keys as rows."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 
@@ -8,6 +9,7 @@ import pytest
 
 from service.core.errors import ConflictError, ForkError, NotFoundError, UnavailableError
 from service.storage.access import AccessStore, KeyRow, LedgerRow
+from service.storage.fence import FencedPool
 from service.storage.postgres import open_pool
 
 NOW = 1_795_000_000_000
@@ -63,7 +65,8 @@ async def test_a_ledger_without_a_log_is_not_begun(store: AccessStore, ledger: L
 async def test_a_log_that_lost_its_head_is_not_taken_for_a_new_ledger(
     store: AccessStore, ledger: LedgerRow, pool: asyncpg.Pool
 ) -> None:
-    await pool.execute("INSERT INTO log_entry VALUES ($1, 0, 'x', $2)", ledger.ledger_id, bytes(32))
+    inside = FencedPool(pool, ledger.ledger_id)
+    await inside.execute("INSERT INTO log_entry VALUES ($1, 0, 'x', $2)", ledger.ledger_id, bytes(32))
     with pytest.raises(ForkError):
         await store.is_begun(ledger.ledger_id)
 
@@ -93,13 +96,24 @@ async def test_a_key_of_another_ledger_cannot_be_revoked(store: AccessStore, led
         await store.revoke_key(ledger.ledger_id + 1, "abcdefghijkl", NOW)
 
 
-async def test_last_use_is_remembered_to_the_minute(store: AccessStore, ledger: LedgerRow) -> None:
+async def test_last_use_never_moves_back(store: AccessStore, ledger: LedgerRow) -> None:
     await store.create_key(a_key(ledger))
-    for moment in (NOW, NOW + MINUTE - 1, NOW + MINUTE):
-        key = await store.key("abcdefghijkl")
-        assert key is not None
-        await store.touch_key(key, moment)
+    for moment in (NOW, NOW + MINUTE, NOW + 1):
+        await store.touch_keys(ledger.ledger_id, {"abcdefghijkl": moment})
     assert (await store.keys(ledger.ledger_id))[0].last_used_at_ms == NOW + MINUTE
+
+
+async def test_a_client_has_at_most_two_live_keys(store: AccessStore, ledger: LedgerRow) -> None:
+    assert await store.create_key(a_key(ledger, "a" * 12), live_max=2)
+    assert await store.create_key(a_key(ledger, "b" * 12), live_max=2)
+    assert not await store.create_key(a_key(ledger, "c" * 12), live_max=2)
+    await store.revoke_key(ledger.ledger_id, "a" * 12, NOW)
+    assert await store.create_key(a_key(ledger, "c" * 12), live_max=2)
+
+
+async def test_keys_made_at_once_for_one_client_are_counted(store: AccessStore, ledger: LedgerRow) -> None:
+    made = [store.create_key(a_key(ledger, letter * 12), live_max=2) for letter in "abcdefgh"]
+    assert sorted(await asyncio.gather(*made)) == [False] * 6 + [True] * 2
 
 
 async def test_the_writer_role_may_not_delete_a_key(pool: asyncpg.Pool) -> None:

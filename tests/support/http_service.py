@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from httpx import ASGITransport, AsyncClient, Response
+from litestar import Litestar
 
-from service.api.access import SCOPES
 from service.api.app import create_app
+from service.api.principal import SCOPES
 from service.settings import Settings
 from service.telemetry.requests import Observed
 from service.telemetry.tracing import Tracing
-from service.wiring.compose import Composition, now_ms, open_services
+from service.wiring.clock import now_ms
+from service.wiring.compose import Composition, open_services
 from service.wiring.key_ring import issue_key
 
 JANE = {"kind": "email", "value": "jane.canary@example.org"}
@@ -27,6 +29,7 @@ class Service:
     composition: Composition
     client: AsyncClient
     ledger_id: int
+    app: Litestar
 
     async def key(self, *scopes: str) -> dict[str, str]:
         """Headers of a new key with just these scopes."""
@@ -98,18 +101,23 @@ def withdrawal(event_id: str = "withdrawal-1", **changes: object) -> dict[str, A
 
 
 @asynccontextmanager
-async def running(dsn: str, data: Path, *, tracing: Tracing | None = None) -> AsyncIterator[Service]:
+async def running(
+    dsn: str,
+    data: Path,
+    *,
+    tracing: Tracing | None = None,
+    **changes: Any,  # noqa: ANN401 - settings
+) -> AsyncIterator[Service]:
     """Start on a migrated database, with the sender Acme registered; every request is logged."""
-    settings = Settings(database_url=dsn, data_dir=data, pool_size=3)
+    settings = Settings(**{"database_url": dsn, "data_dir": data, "pool_size": 3, **changes})
     async with open_services(settings, dsn) as composition:
-        app = Observed(
-            create_app(composition.services), composition.metrics, log_requests="all", tracing=tracing
-        )
+        app = create_app(composition.services)
+        observed = Observed(app, composition.metrics, log_requests="all", tracing=tracing)
         (ledger_id,) = composition.services.ledgers
         # httpx and Litestar describe the same ASGI application with different types.
-        transport = ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
+        transport = ASGITransport(app=cast("Any", observed), raise_app_exceptions=False)
         async with AsyncClient(transport=transport, base_url="http://ledger.test") as client:
-            service = Service(composition, client, ledger_id)
+            service = Service(composition, client, ledger_id, app)
             client.headers.update(await service.key(*SCOPES))
             acme = {"id": "acme", "legal_name": "Acme B.V.", "country": "NL"}
             assert (await client.post("/v1/senders", json=acme)).status_code in (200, 201)

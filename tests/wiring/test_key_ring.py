@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.api.access import new_key
+from service.api.key_format import new_key
+from service.api.principal import DEFAULT_QUOTA
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.postgres import open_pool
+from service.wiring.housekeeping import note_last_used
 from service.wiring.key_ring import FRESH_SECONDS, CachedKeyRing, issue_key
 
 DAY = 86_400_000
@@ -39,7 +41,7 @@ class Door:
     ring: CachedKeyRing = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ring = CachedKeyRing(self.store, self.clock)
+        self.ring = CachedKeyRing(self.store, self.clock, DEFAULT_QUOTA)
 
     async def revoke(self) -> None:
         """Revoke the key as another process would."""
@@ -105,8 +107,11 @@ async def test_a_known_key_costs_no_query(door: Door) -> None:
 
 async def test_use_is_remembered_for_the_list_of_keys(door: Door) -> None:
     await door.ring.authenticate(f"Bearer {door.text}")
+    await door.ring.authenticate(f"Bearer {door.text}")
+    await note_last_used(door.ring, door.store)[1]()
     (row,) = await door.store.keys(door.ledger.ledger_id)
     assert row.last_used_at_ms == door.clock()
+    assert door.ring.take_used() == {}
 
 
 async def test_the_secret_is_nowhere_in_the_database(door: Door) -> None:

@@ -1,0 +1,98 @@
+"""Who is calling and what they may do: scopes, quotas, and the ledger, all from the credential alone."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.api.problems import ApiError
+
+SCOPES = {
+    "record:write": "append events",
+    "withdrawal:write": "append withdrawals and objections",
+    "record:read": "read forms, senders and rulebooks",
+    "check:read": "ask whether a message may be sent",
+    "check:detail": "see why, and on which events an answer rests",
+    "event:read": "hear of every event, under pseudonyms",
+    "subject:resolve": "see the address an event concerns",
+    "proof:read": "fetch proof bundles",
+    "proof:disclose": "fetch bundles with the secret that ties them to addresses: for a regulator",
+    "link:write": "make unsubscribe links",
+    "form:write": "publish forms",
+    "sender:write": "register senders",
+    "rulebook:write": "publish rulebooks",
+    "key:manage": "make, list and revoke API keys; never with more than the own scopes",
+}
+PUBLIC = "public"
+
+READS, WRITES = "reads", "writes"
+"""What a route does (its `effect`): an answer is kept for an Idempotency-Key only where something is written,
+because an allow that was kept would outlive a withdrawal."""
+
+REQUESTS_PER_MINUTE = 600_000
+ADDRESSES_PER_DAY = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one credential may use: requests a minute, and different addresses asked about a day (UTC)."""
+
+    requests_per_minute: int = REQUESTS_PER_MINUTE
+    addresses_per_day: int = ADDRESSES_PER_DAY
+
+
+DEFAULT_QUOTA = Quota()
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated caller: its ledger comes from the credential, never from the request.
+
+    `key_id`: the id of its API key, or a digest of issuer and client of its access token.
+    """
+
+    key_id: str
+    ledger_id: int
+    scopes: frozenset[str]
+    quota: Quota = DEFAULT_QUOTA
+
+
+class KeyRing(Protocol):
+    """Where credentials are recognised."""
+
+    async def authenticate(self, authorization: str) -> Principal | None:
+        """The caller of this `Authorization` header, or None when it holds no live credential."""
+
+
+class UnauthenticatedError(ApiError):
+    """No credential that is valid here. The challenge is that of RFC 6750 section 3."""
+
+    def __init__(self, *, presented: bool) -> None:
+        # Section 3.1: no error code for a request that carried no authentication information at all.
+        error = (
+            ', error="invalid_token", error_description="unknown, expired or revoked"' if presented else ""
+        )
+        super().__init__(
+            401,
+            "unauthenticated",
+            "A valid API key or access token is needed",
+            headers={"www-authenticate": f'Bearer realm="consent-ledger"{error}'},
+        )
+
+
+class InsufficientScopeError(ApiError):
+    """The credential is valid and may not do this (RFC 6750 section 3.1)."""
+
+    def __init__(self, wanted: str, detail: str = "") -> None:
+        challenge = f'Bearer realm="consent-ledger", error="insufficient_scope", scope="{wanted}"'
+        super().__init__(
+            403,
+            "insufficient-scope",
+            "The credential may not do this",
+            detail or f"the credential lacks {wanted}",
+            headers={"www-authenticate": challenge},
+        )
+
+
+def require_scope(principal: Principal, wanted: str | None) -> None:
+    """Refuse a caller whose credential does not hold the scope. None: any live credential will do."""
+    if wanted is not None and wanted not in principal.scopes:
+        raise InsufficientScopeError(wanted)

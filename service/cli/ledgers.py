@@ -1,0 +1,91 @@
+"""`consent-ledger ledgers`: the ledgers of a database, one a tenant, also while the service runs."""
+
+import asyncio
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from service.cli.options import database_options, settings_from
+from service.core.errors import InputError
+from service.settings import Settings
+from service.storage.access import LedgerRow
+from service.wiring.bootstrap import FIRST_KEY_DAYS, prepare
+from service.wiring.compose import open_access, open_services
+from service.wiring.database import database, make_fit
+from service.wiring.keys import keys_directory
+
+
+@click.group()
+def ledgers() -> None:
+    """Make and list ledgers. Each has keys, log, senders and API keys of its own, and sees no other."""
+
+
+@ledgers.command()
+@database_options
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def create(
+    *, data_dir: Path | None, database_url: str | None, ledger: str | None, name: str, as_json: bool
+) -> None:
+    """Make the ledger NAME: its keys, its genesis entry and a first API key, which is shown once.
+
+    A service that runs on the same database and data directory serves it within two seconds.
+    """
+    if ledger is not None:
+        raise click.UsageError("the ledger to make is named without --ledger")
+    settings = settings_from(data_dir=data_dir, database_url=database_url, ledger=name)
+    with database(settings) as dsn:
+        make_fit(dsn, may_upgrade=settings.database_url is None)
+        row, key = asyncio.run(_create(settings, dsn))
+    if as_json:
+        click.echo(msgspec.json.encode({**_body(row), "key": key}))
+        return
+    click.echo(key)
+    click.echo(
+        f"Ledger {row.name} signs as {row.origin}. The key above has every scope for {FIRST_KEY_DAYS} days"
+        f" and will not be shown again. Copy {keys_directory(settings.data_dir, row.name)} to a safe place.",
+        err=True,
+    )
+
+
+async def _create(settings: Settings, dsn: str) -> tuple[LedgerRow, str | None]:
+    async with open_access(dsn) as access:
+        if any(row.name == settings.ledger for row in await access.ledgers()):
+            raise InputError(
+                f"there is a ledger {settings.ledger} already: see `consent-ledger ledgers list`"
+            )
+    async with open_services(settings, dsn) as composition:
+        key = await prepare(settings, composition, example_sender=False)
+        return await composition.access.ledger(settings.ledger), key
+
+
+@ledgers.command(name="list")
+@database_options
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def list_ledgers(
+    *, data_dir: Path | None, database_url: str | None, ledger: str | None, as_json: bool
+) -> None:
+    """List the ledgers of the database."""
+    settings = settings_from(data_dir=data_dir, database_url=database_url, ledger=ledger)
+
+    async def work(dsn: str) -> list[LedgerRow]:
+        async with open_access(dsn) as access:
+            return await access.ledgers()
+
+    with database(settings) as dsn:
+        make_fit(dsn, may_upgrade=False)
+        rows = asyncio.run(work(dsn))
+    if as_json:
+        click.echo(msgspec.json.encode([_body(row) for row in rows]))
+        return
+    table = Table("name", "origin")
+    for row in rows:
+        table.add_row(row.name, row.origin)
+    Console().print(table)
+
+
+def _body(row: LedgerRow) -> dict[str, object]:
+    return {"name": row.name, "origin": row.origin}

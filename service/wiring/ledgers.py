@@ -1,0 +1,169 @@
+"""One ledger, put together: keys, store and mark, checked before it is served, and its use cases."""
+
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from service.api.services import LedgerServices
+from service.core.errors import ForkError
+from service.ledger.admission import Admission
+from service.ledger.append import Appender
+from service.ledger.catalogue import Catalogue
+from service.ledger.check import Checks
+from service.ledger.configure import Configuration
+from service.ledger.feed import Feed
+from service.ledger.genesis import begin
+from service.ledger.intake import Intake
+from service.ledger.kept_answers import KeptAnswers
+from service.ledger.keys import LedgerKeys, Sealer
+from service.ledger.opening import Opener
+from service.ledger.packs import shipped_packs
+from service.ledger.past import Past
+from service.ledger.ports import Bell, Clock, Failpoint, Meter
+from service.ledger.prove import Proofs
+from service.ledger.publications import Publications
+from service.ledger.published import PublishedLog
+from service.ledger.rehearsal import Rehearsal
+from service.ledger.startup import check_start
+from service.ledger.unsubscribe import Unsubscribe
+from service.settings import Settings, SettingsError
+from service.storage.access import AccessStore, LedgerRow
+from service.storage.kept_answers import PostgresAnswerRows
+from service.storage.postgres import PostgresStore
+from service.wiring.clock import now_ms
+from service.wiring.high_water import HighWaterFile, mark_path
+from service.wiring.keys import create_keys, have_keys, keys_directory, load_keys
+from service.wiring.pools import pooled
+
+GENERATION = 1
+
+
+async def ensure_ledger(settings: Settings, access: AccessStore) -> LedgerRow:
+    """The row of the ledger that the settings name, made if it is new.
+
+    Raises `SettingsError` when the ledger signs under another host than the settings say.
+    """
+    prefix = f"{settings.origin_host}/{settings.ledger}/"
+    for row in await access.ledgers():
+        if row.name == settings.ledger:
+            if not row.origin.startswith(prefix):
+                raise SettingsError(
+                    f"ledger {row.name} signs as {row.origin}, which never changes: set"
+                    f" CONSENT_LEDGER_ORIGIN_HOST={row.origin.partition('/')[0]}"
+                )
+            return row
+    return await access.ensure_ledger(settings.ledger, f"{prefix}{GENERATION}", now_ms())
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerParts:
+    """One ledger's store, keys and mark, checked."""
+
+    ledger_id: int
+    name: str
+    store: PostgresStore
+    answers: PostgresAnswerRows
+    keys: LedgerKeys
+    sealer: Sealer
+    admission: Admission
+    mark: HighWaterFile
+    clock: Clock
+
+    def appender(self, reached: Failpoint, meter: Meter) -> Appender:
+        """The one writer of this process."""
+        appender = Appender(self.store, self.keys, self.sealer, self.mark, clock=self.clock, reached=reached)
+        appender.meter = meter
+        return appender
+
+    def services(self, appender: Appender, meter: Meter, bell: Bell) -> LedgerServices:
+        """The use cases over it."""
+        store, keys, admission = self.store, self.keys, self.admission
+        catalogue = Catalogue(store)
+        opener = Opener(self.sealer)
+        past = Past(store, opener, catalogue)
+        checks = Checks(store, keys, admission, catalogue, past=past, clock=self.clock)
+        proofs = Proofs(store, keys, admission, catalogue, opener=opener, clock=self.clock)
+        checks.meter = proofs.meter = meter
+        return LedgerServices(
+            name=self.name,
+            keys=keys,
+            intake=Intake(admission, catalogue, appender, self.clock),
+            configuration=Configuration(admission, catalogue, appender, self.clock),
+            catalogue=catalogue,
+            checks=checks,
+            proofs=proofs,
+            published=PublishedLog(store),
+            unsubscribe=Unsubscribe(store, keys, admission, catalogue, appender, clock=self.clock),
+            feed=Feed(store, opener, bell),
+            publications=Publications(store, opener, admission),
+            rehearsal=Rehearsal(store, admission, catalogue, opener, clock=now_ms, stopwatch=time.monotonic),
+            kept_answers=KeptAnswers(self.answers, keys, clock=now_ms, random=os.urandom),
+        )
+
+
+def ledger_parts(
+    settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: LedgerKeys, clock: Clock = now_ms
+) -> LedgerParts:
+    """The parts of one ledger, not checked."""
+    return LedgerParts(
+        ledger_id=row.ledger_id,
+        name=row.name,
+        store=PostgresStore(pool, row.ledger_id),
+        answers=PostgresAnswerRows(pool, row.ledger_id),
+        keys=keys,
+        sealer=Sealer(keys.wrapping_key, os.urandom),
+        admission=Admission(keys, os.urandom),
+        mark=HighWaterFile(mark_path(settings.data_dir, row.name), row.origin),
+        clock=clock,
+    )
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, dsn: str) -> AsyncIterator[LedgerParts]:
+    """The parts of the ledger that the settings name, unchecked: for those who check it themselves.
+
+    Raises `NotFoundError`, `KeysError`, `DatabaseError` and `UnavailableError`.
+    """
+    async with pooled(dsn, 1) as pool:
+        row = await AccessStore(pool).ledger(settings.ledger)
+        yield ledger_parts(
+            settings, pool, row, load_keys(keys_directory(settings.data_dir, row.name), row.origin)
+        )
+
+
+async def open_ledger(
+    settings: Settings, pool: asyncpg.Pool, access: AccessStore, row: LedgerRow, clock: Clock
+) -> LedgerParts:
+    """Open a ledger, or begin it, and check that it is what was signed.
+
+    Raises `ForkError` and `KeysError`.
+    """
+    begun = await access.is_begun(row.ledger_id)
+    directory = keys_directory(settings.data_dir, row.name)
+    signed_before = begun or mark_path(settings.data_dir, row.name).exists()
+    if signed_before or have_keys(directory):
+        keys = load_keys(directory, row.origin)
+    else:
+        keys = create_keys(directory, row.origin, os.urandom)
+    parts = ledger_parts(settings, pool, row, keys, clock)
+    if not begun:
+        await begin(
+            parts.store,
+            keys,
+            parts.sealer,
+            parts.admission,
+            mark=parts.mark,
+            now_ms=clock(),
+            packs=shipped_packs(),
+        )
+    try:
+        head = await check_start(parts.store, keys, parts.mark)
+    except ForkError as fork:
+        raise ForkError(f"ledger {row.name}: {fork}") from fork
+    # A crash between COMMIT and mark leaves the log ahead, which is what the checks just allowed.
+    await parts.mark.advance(head.size, head.checkpoint)
+    return parts
