@@ -7,7 +7,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
-from service.api import checks, configuration, events, feed, health, log
+from service.api import campaigns, checks, configuration, events, feed, health, log
 from service.api.access import PUBLIC, Access
 from service.api.bodies import respond
 from service.api.contract import openapi_document
@@ -27,6 +27,7 @@ async def read_contract(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 ROUTES = (
+    campaigns.check_campaign,
     checks.check,
     checks.prove,
     configuration.list_forms,

@@ -13,9 +13,11 @@ from service.api.problems import ApiError
 from service.api.services import Services, ledger_of
 from service.core.errors import QuestionError
 from service.core.events import milliseconds
+from service.core.events.values import CampaignId
 from service.core.law.explanation import Language, explain
 from service.core.law.question import parse_question
 from service.ledger.addresses import canonical_address
+from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.check import Answer, Asked
 
 DETAIL = "check:detail"
@@ -42,6 +44,8 @@ class AskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proof: str | None = None
     disclose: bool = False
     explain: Language | None = None
+    campaign: CampaignId | None = None
+    line: Annotated[int, Meta(ge=1, le=2**53 - 1)] | None = None
 
 
 _OWN_FIELDS = frozenset(AskedBody.__struct_fields__)
@@ -96,6 +100,8 @@ async def check(request: ApiRequest) -> Response[bytes]:
     principal: Principal = request.state.principal
     own, question = read_asked(await read_json(request))
     detail = DETAIL in principal.scopes
+    if own.campaign is not None or own.line is not None:
+        raise QuestionError("only a proof names a line", pointer="/campaign", code="unknown_field")
     asked = _asked(own, question, with_detail=detail)
     language = own.explain
     if not detail and (own.at or own.known_at or language):
@@ -133,9 +139,25 @@ async def prove(request: ApiRequest) -> Response[bytes]:
     own, question = read_asked(await read_json(request))
     if own.disclose:
         require_scope(principal, DISCLOSE)
-    if question:
+    if own.campaign is not None or own.line is not None:
+        bundle = await _prove_line(ledger_of(services, principal).campaign_proofs, own, question)
+    elif question:
         bundle = await proofs.bundle(_asked(own, question), disclose=own.disclose)
     else:
         address = canonical_address(own.address.kind, own.address.value)
         bundle = await proofs.bundle(address, disclose=own.disclose)
     return Response(bundle, media_type=BUNDLE, headers={"cache-control": "no-store"})
+
+
+async def _prove_line(proofs: CampaignProofs, own: AskedBody, question: dict[str, object]) -> bytes:
+    """The bundle for one line of a campaign; `question` is what the line said otherwise than the defaults."""
+    if own.campaign is None or own.line is None:
+        raise QuestionError(
+            "a line is named by campaign and line",
+            pointer="/line" if own.campaign else "/campaign",
+            code="missing",
+        )
+    if own.at or own.known_at:
+        raise QuestionError("a campaign's line was answered at its own time", pointer="/at", code="value")
+    address = canonical_address(own.address.kind, own.address.value)
+    return await proofs.bundle(own.campaign, own.line, address, question, disclose=own.disclose)

@@ -1,7 +1,7 @@
 """`POST /v1/events` and its batch: what happened, recorded once, durable when answered."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import msgspec
@@ -138,7 +138,7 @@ def _outcome(result: Receipt | LedgerError | Exception) -> dict[str, Any]:
     return {"status": problem.status, "problem": problem}
 
 
-async def _stream(request: ApiRequest, intake: Intake, principal: Principal) -> AsyncIterator[bytes]:
+async def _stream(request: ApiRequest, intake: Intake, principal: Principal) -> AsyncGenerator[bytes, None]:
     """One line out for each line in, in order; a summary last. What was answered is durable."""
     counts = {"recorded": 0, "replayed": 0, "refused": 0}
     under_way: list[asyncio.Task[list[dict[str, Any]]]] = []

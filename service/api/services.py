@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from service.api.access import KeyRing, Principal
 from service.api.problems import ApiError
 from service.api.streams import Streams
+from service.ledger.campaign import Campaigns
+from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
@@ -31,6 +33,8 @@ class LedgerServices:
     catalogue: Catalogue
     checks: Checks
     proofs: Proofs
+    campaigns: Campaigns
+    campaign_proofs: CampaignProofs
     published: PublishedLog
     feed: Feed
 

@@ -16,6 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 from service.core.errors import AddressError
 
 CANONICALISER_VERSION = 1
+CANONICAL_KINDS = ("email", "phone")
 
 _EMAIL_BYTES_MAX = 254
 _LOCAL_BYTES_MAX = 64

@@ -13,6 +13,9 @@ from service.api.services import LedgerServices, Services
 from service.core.errors import ForkError
 from service.ledger.admission import Admission
 from service.ledger.append import Appender
+from service.ledger.campaign import Campaigns
+from service.ledger.campaign import Parts as CampaignParts
+from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
@@ -30,6 +33,7 @@ from service.ledger.startup import check_start
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.head_watch import HeadWatch, Listener, Notifier
+from service.storage.campaigns import PostgresCampaigns
 from service.storage.postgres import PostgresStore, open_pool, unavailable_on_failure
 from service.telemetry.metrics import Metrics
 from service.wiring.database import DatabaseError, explain
@@ -139,6 +143,7 @@ class LedgerParts:
 
     name: str
     store: PostgresStore
+    campaigns: PostgresCampaigns
     keys: LedgerKeys
     sealer: Sealer
     admission: Admission
@@ -159,6 +164,7 @@ class LedgerParts:
         checks = Checks(store, keys, admission, catalogue, past=past, clock=now_ms)
         proofs = Proofs(store, keys, admission, catalogue, opener=opener, clock=now_ms)
         checks.meter = proofs.meter = meter
+        parts = CampaignParts(self.campaigns, keys, admission, catalogue, appender, now_ms, os.urandom)
         return LedgerServices(
             name=self.name,
             keys=keys,
@@ -167,6 +173,8 @@ class LedgerParts:
             catalogue=catalogue,
             checks=checks,
             proofs=proofs,
+            campaigns=Campaigns(parts),
+            campaign_proofs=CampaignProofs(store, self.campaigns, keys, opener, proofs),
             published=PublishedLog(store),
             feed=Feed(store, opener, bell),
         )
@@ -177,6 +185,7 @@ def ledger_parts(settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: L
     return LedgerParts(
         name=row.name,
         store=PostgresStore(pool, row.ledger_id),
+        campaigns=PostgresCampaigns(pool, row.ledger_id),
         keys=keys,
         sealer=Sealer(keys.wrapping_key, os.urandom),
         admission=Admission(keys, os.urandom),
