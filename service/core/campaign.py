@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from service.core.canonical import canonical_json
+from service.core.law.decision import Decision, decision_body, stamp_ms
 from service.core.law.question import Question, question_body
 from service.core.merkle import hash_leaf
 
@@ -25,6 +26,7 @@ CAMPAIGN_SOURCE: Final = "ledger"
 
 _ANSWER_TAG: Final = b"clv1/campaign-answer"
 _REFUSED_TAG: Final = b"clv1/campaign-refused"
+_TAILS_KEPT_MAX: Final = 1_024
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -43,22 +45,53 @@ def question_hash_of(question: bytes) -> bytes:
     return hashlib.sha256(question).digest()
 
 
+class DecisionWriter:
+    """Writes `decision_bytes(decision_body(decision))`; what decisions have in common is written once."""
+
+    def __init__(self) -> None:
+        self._tails: dict[tuple[object, ...], bytes] = {}
+
+    def write(self, decision: Decision) -> bytes:
+        """The canonical JSON of a decision."""
+        tail = self._tails.get(key := _shared(decision))
+        if tail is None:
+            if len(self._tails) >= _TAILS_KEPT_MAX:
+                self._tails.clear()
+            tail = self._tails[key] = self._tail(decision)
+        expires = decision.expires_at_ms
+        return b'{"basis":"%b","decision":"%b","evaluated_at":"%b","events":%b,"expires_at":%b,%b' % (
+            decision.basis.encode(),
+            decision.decision.encode(),
+            stamp_ms(decision.evaluated_at_ms).encode(),
+            _ENCODER.encode(decision.events),
+            b"null" if expires is None else b'"%b"' % stamp_ms(expires).encode(),
+            tail,
+        )
+
+    @staticmethod
+    def _tail(decision: Decision) -> bytes:
+        whole = decision_bytes(decision_body(decision))
+        return whole[whole.index(b'"further_codes":') :]
+
+
+def _shared(decision: Decision) -> tuple[object, ...]:
+    return (
+        decision.reason_code,
+        decision.rule,
+        decision.jurisdiction,
+        decision.further_codes,
+        decision.missing_facts,
+        decision.needs_human,
+    )
+
+
 def answer_leaf(
     subject_key: bytes, question_hash: bytes, at_ms: int, position: int, decision: bytes
 ) -> bytes:
     """The leaf hash of one answer; `decision` in canonical JSON, times in milliseconds since 1970."""
-    return hash_leaf(
-        b"".join(
-            (
-                _ANSWER_TAG,
-                subject_key,
-                question_hash,
-                at_ms.to_bytes(8),
-                position.to_bytes(8),
-                hashlib.sha256(decision).digest(),
-            )
-        )
-    )
+    state = at_ms.to_bytes(8) + position.to_bytes(8)
+    answered = _ANSWER_TAG + subject_key + question_hash + state + hashlib.sha256(decision).digest()
+    return hash_leaf(answered)
 
 
 def refused_leaf(code: str) -> bytes:

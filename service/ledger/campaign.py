@@ -18,6 +18,7 @@ import msgspec
 from service.core.campaign import (
     CAMPAIGN_SOURCE,
     CAMPAIGN_TOKEN_TYPE,
+    DecisionWriter,
     campaign_event_id,
     question_hash_of,
     refused_leaf,
@@ -136,6 +137,7 @@ class Campaign:
         self._refuse = refuse
         self._with_detail = with_detail
         self._began_ms = parts.clock()
+        self._writer = DecisionWriter()
         self._tree = AnswerTree()
         self._run = Run(0, -1, -1)
         self._runs: list[Run] = []
@@ -167,7 +169,7 @@ class Campaign:
 
         Raises `UnavailableError` when what a later proof needs cannot be kept.
         """
-        answers = GroupAnswers(prepared, self._parts.clock(), with_detail=self._with_detail)
+        answers = GroupAnswers(prepared, self._parts.clock(), self._writer, with_detail=self._with_detail)
         written: list[bytes] = []
         leaves: list[bytes] = []
         number = self._tree.size

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from service.core.campaign import answer_leaf, decision_bytes
+from service.core.campaign import DecisionWriter, answer_leaf, decision_bytes
 from service.core.errors import QuestionError
 from service.core.law.context import Standings
 from service.core.law.decision import decide, decision_body
@@ -27,7 +27,7 @@ class Prepared:
 class GroupAnswers:
     """Answers the lines of one group. What does not depend on the address is decided and written once."""
 
-    def __init__(self, prepared: Prepared, now_ms: int, *, with_detail: bool) -> None:
+    def __init__(self, prepared: Prepared, now_ms: int, writer: DecisionWriter, *, with_detail: bool) -> None:
         self.allowed = 0
         self._read = prepared.read
         self._rulebook = prepared.rulebook
@@ -36,6 +36,7 @@ class GroupAnswers:
         found, moved = prepared.read.found, prepared.read.moved
         self._at_ms = max(now_ms, found.state.recorded_at_ms, moved.state.recorded_at_ms if moved else 0)
         self._unseen: dict[Asking, tuple[bytes, bytes, bool]] = {}
+        self._writer = writer
         self._unexplained: dict[str | None, bytes] = {}
 
     def of(self, key: bytes, asking: Asking) -> tuple[Found, int, bytes, bytes]:
@@ -73,15 +74,14 @@ class GroupAnswers:
 
     def _decide(self, rulebook: Rulebook, standings: Standings, asking: Asking) -> tuple[bytes, bytes, bool]:
         """The decision in canonical JSON, the same as this caller may see it, and whether it is an allow."""
-        body = decision_body(decide(rulebook, standings, asking.question, self._at_ms))
-        decision = decision_bytes(body)
-        allowed = body["decision"] == "allow"
+        decided = decide(rulebook, standings, asking.question, self._at_ms)
+        decision = self._writer.write(decided)
+        allowed = decided.decision == "allow"
         if allowed or self._with_detail:
             return decision, decision, allowed
         country = asking.question.recipient.country
         shown = self._unexplained.get(country)
         if shown is None:
-            shown = self._unexplained[country] = decision_bytes(
-                body | UNEXPLAINED | {"jurisdiction": country}
-            )
+            body = decision_body(decided) | UNEXPLAINED | {"jurisdiction": country}
+            shown = self._unexplained[country] = decision_bytes(body)
         return decision, shown, False

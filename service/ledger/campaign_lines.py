@@ -12,7 +12,7 @@ from service.core.canonical import canonical_json
 from service.core.errors import AddressError, InputError, QuestionError
 from service.core.law.question import Question, parse_question
 from service.core.records import subject_keys
-from service.ledger.addresses import CANONICAL_KINDS, canonical_address
+from service.ledger.addresses import CANONICAL_KINDS, canonical_address, plain_email
 
 _ASKINGS_KEPT_MAX: Final = 1_024
 _MERGED: Final = ("recipient", "message")
@@ -128,12 +128,16 @@ class KeyMaker:
     def keys_of(self, lines: Sequence[Line | Exception]) -> list[bytes | Exception]:
         """The subject key of each line; the refusal of those whose address cannot be used."""
         makers = self._makers
+        email = makers["email"]
         keys: list[bytes | Exception] = []
         for line in lines:
             if not isinstance(line, Line):
                 keys.append(line)
                 continue
             address = line.address
+            if address.kind == "email" and (plain := plain_email(address.value)) is not None:
+                keys.append(email(plain.encode()))
+                continue
             try:
                 canonical = canonical_address(address.kind, address.value)
             except AddressError as refusal:
