@@ -35,6 +35,7 @@ from service.api.problems import ApiError, Problem, problem_of
 from service.api.services import Services, ledger_of
 from service.core.errors import InputError, LedgerError
 from service.ledger.campaign import GROUP_LINES_MAX, Campaign, Campaigns, Summary
+from service.ledger.campaign_answers import Prepared
 from service.ledger.campaign_lines import Group
 
 ITEMS_MAX: Final = 1_000
@@ -162,23 +163,39 @@ async def _stream(
 async def _answers(
     campaign: Campaign, first: list[bytes], arriving: AsyncIterator[list[bytes]]
 ) -> AsyncGenerator[bytes, None]:
-    under_way: deque[asyncio.Task[Any]] = deque()
+    under_way: deque[asyncio.Task[Prepared]] = deque()
+    groups = _groups(campaign, first, arriving)
+    reading: asyncio.Task[Group | None] | None = _next(groups)
+    refusal: ApiError | None = None
     try:
-        async for group in _groups(campaign, first, arriving):
-            under_way.append(asyncio.create_task(campaign.prepare(group)))
-            # The reads of this group go out now, before the answers of an earlier one are worked on.
-            await asyncio.sleep(0)
-            if len(under_way) >= _GROUPS_MAX or under_way[0].done():
-                yield await campaign.answer(await under_way.popleft())
-        while under_way:
-            yield await campaign.answer(await under_way.popleft())
-    except ApiError:
-        while under_way:
-            yield await campaign.answer(await under_way.popleft())
-        raise
+        while reading or under_way:
+            # Whichever comes first: a caller may wait for its answers before it sends the next line.
+            may_read = {reading} if reading and len(under_way) < _GROUPS_MAX else set()
+            await asyncio.wait({*may_read, *list(under_way)[:1]}, return_when=asyncio.FIRST_COMPLETED)
+            if may_read and reading and reading.done():
+                try:
+                    group = reading.result()
+                except ApiError as error:
+                    group, refusal = None, error
+                reading = _next(groups) if group is not None else None
+                if group is not None:
+                    under_way.append(asyncio.create_task(campaign.prepare(group)))
+                    # Its reads go out now, before the answers of an earlier group are worked on.
+                    await asyncio.sleep(0)
+            if under_way and under_way[0].done():
+                yield await campaign.answer(under_way.popleft().result())
+        if refusal is not None:
+            raise refusal
     finally:
-        for task in under_way:
+        for task in [*under_way, *([reading] if reading else [])]:
             task.cancel()
+
+
+def _next(groups: AsyncIterator[Group]) -> "asyncio.Task[Group | None]":
+    async def read() -> Group | None:
+        return await anext(groups, None)
+
+    return asyncio.create_task(read())
 
 
 async def _groups(
