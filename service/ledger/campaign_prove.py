@@ -10,7 +10,7 @@ from service.core.errors import ForkError, NotFoundError
 from service.core.events.configuration import CampaignChecked
 from service.core.history import logged_event
 from service.core.law.question import parse_question
-from service.core.merkle import plan_inclusion, prove_inclusion
+from service.core.merkle import HashRange, plan_inclusion, prove_inclusion
 from service.core.records import dedup_key
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.campaign_lines import merged
@@ -60,16 +60,19 @@ class CampaignProofs:
         run = await self._campaigns.run_of(name, line)
         if line > checked.count or run is None:
             raise NotFoundError(f"the campaign has {checked.count} lines")
-        place, plan = line - 1, plan_inclusion(line - 1, checked.count)
-        hashes = await self._campaigns.hashes(name, plan)
-        leaves = next(wanted for wanted in plan if wanted.level == 0 and wanted.start <= place < wanted.stop)
+        place = line - 1
+        # A tree of one leaf has no path to plan, so the leaf is asked for by itself.
+        own = HashRange(0, place, line)
+        hashes = await self._campaigns.hashes(name, [own, *plan_inclusion(place, checked.count)])
+        if not hashes[own]:
+            raise ForkError("the leaf of a campaign's line is missing from the database")
         question = parse_question(merged(msgspec.json.decode(body), overrides))
         asked = Asked(question=question, address=address, at_ms=run.at_ms, with_token=False)
         shown = CampaignLine(
             event=opened,
             line=line,
             position=run.position,
-            leaf=hashes[leaves][place - leaves.start],
+            leaf=hashes[own][0],
             proof=prove_inclusion(place, checked.count, hashes),
         )
         return await self._proofs.bundle(asked, disclose=disclose, campaign=shown)

@@ -80,6 +80,11 @@ async def test_a_line_that_asked_otherwise_is_proved_with_what_it_asked(service:
     assert verdict.verified, verdict
 
 
+async def test_a_campaign_of_one_line_is_proved(service: Service) -> None:
+    name, _, _ = await campaign(service, [line("a@example.org")])
+    assert verify_bundle(await prove(service, name, 1, address=line("a@example.org")["address"])).verified
+
+
 async def test_a_line_of_a_large_campaign_is_proved(service: Service) -> None:
     await people(service)
     lines = [line(f"nobody-{number}@example.org") for number in range(70_000)]
