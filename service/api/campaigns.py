@@ -83,6 +83,13 @@ class RefusedLine(msgspec.Struct, omit_defaults=True):
     id: str | None = None
 
 
+class BatchAnswer(msgspec.Struct):
+    """What became of a list: for each check its answer or `RefusedLine`, in order, and the campaign."""
+
+    items: list[dict[str, Any]]
+    summary: CampaignSummary
+
+
 def refused_line(number: int, name: str | None, refusal: Exception) -> bytes:
     """What stands in the place of a line that was refused."""
     problem = problem_of(refusal)
@@ -91,7 +98,7 @@ def refused_line(number: int, name: str | None, refusal: Exception) -> bytes:
 
 @post(
     "/v1/checks/batch",
-    status_code=200,
+    status_code=207,
     opt={"scope": "check:read"},
     request_max_body_size=None,
 )

@@ -1,7 +1,7 @@
 """`POST /v1/checks` and `/v1/proofs`: the answer, and its proof."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Response, post
@@ -44,11 +44,16 @@ class AskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proof: str | None = None
     disclose: bool = False
     explain: Language | None = None
+
+
+class ProvedBody(AskedBody, frozen=True, forbid_unknown_fields=True):
+    """As a check; or line `line` of a campaign, with its address and what it asked otherwise."""
+
     campaign: CampaignId | None = None
     line: Annotated[int, Meta(ge=1, le=2**53 - 1)] | None = None
 
 
-_OWN_FIELDS = frozenset(AskedBody.__struct_fields__)
+Own = TypeVar("Own", bound=AskedBody)
 _PROOFS = (None, "none", "token")
 
 
@@ -71,12 +76,13 @@ class AnswerBody(msgspec.Struct, omit_defaults=True):
     explanation: str | UnsetType = UNSET
 
 
-def read_asked(obj: object) -> tuple[AskedBody, dict[str, object]]:
+def read_asked(obj: object, kind: type[Own]) -> tuple[Own, dict[str, object]]:
     """Part a body into what is ours and the question. Raises `QuestionError` or `InputError`."""
     if not isinstance(obj, dict):
         raise QuestionError("the body is an object", code="type")
-    own = convert({name: value for name, value in obj.items() if name in _OWN_FIELDS}, AskedBody)
-    return own, {name: value for name, value in obj.items() if name not in _OWN_FIELDS}
+    fields = kind.__struct_fields__
+    own = convert({name: value for name, value in obj.items() if name in fields}, kind)
+    return own, {name: value for name, value in obj.items() if name not in fields}
 
 
 def _asked(own: AskedBody, question: dict[str, object], *, with_detail: bool = True) -> Asked:
@@ -98,10 +104,8 @@ async def check(request: ApiRequest) -> Response[bytes]:
     """May this message be sent to this address now? A deny is an answer, not an error."""
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
-    own, question = read_asked(await read_json(request))
+    own, question = read_asked(await read_json(request), AskedBody)
     detail = DETAIL in principal.scopes
-    if own.campaign is not None or own.line is not None:
-        raise QuestionError("only a proof names a line", pointer="/campaign", code="unknown_field")
     asked = _asked(own, question, with_detail=detail)
     language = own.explain
     if not detail and (own.at or own.known_at or language):
@@ -136,7 +140,7 @@ async def prove(request: ApiRequest) -> Response[bytes]:
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
     proofs = ledger_of(services, principal).proofs
-    own, question = read_asked(await read_json(request))
+    own, question = read_asked(await read_json(request), ProvedBody)
     if own.disclose:
         require_scope(principal, DISCLOSE)
     if own.campaign is not None or own.line is not None:
@@ -149,7 +153,7 @@ async def prove(request: ApiRequest) -> Response[bytes]:
     return Response(bundle, media_type=BUNDLE, headers={"cache-control": "no-store"})
 
 
-async def _prove_line(proofs: CampaignProofs, own: AskedBody, question: dict[str, object]) -> bytes:
+async def _prove_line(proofs: CampaignProofs, own: ProvedBody, question: dict[str, object]) -> bytes:
     """The bundle for one line of a campaign; `question` is what the line said otherwise than the defaults."""
     if own.campaign is None or own.line is None:
         raise QuestionError(

@@ -94,20 +94,30 @@ def check_answer(
     tree, checkpoint, payload = signed
     address = next(part.subject_key for part in parts if part.role == "address")
     check_campaign(bundle, address, decision, tree, report)
-    if payload is None:
-        return
+    if payload is not None:
+        _check_token(payload, checkpoint, address, asked, decision, texts.rulebook_hash)
+        report.passed("token", "The token carries this question, this answer and this state of the log.")
+
+
+def _check_token(
+    payload: Mapping[str, Any],
+    checkpoint: Checkpoint,
+    address: str,
+    asked: ShownQuestion,
+    decision: Mapping[str, Any],
+    rulebook: bytes,
+) -> None:
     issued = payload.get("iat")
     expected = token_claims(
         checkpoint,
         subject=address,
         asked=asked,
         decision=decision,
-        rulebook=texts.rulebook_hash,
+        rulebook=rulebook,
         issued_at=issued if type(issued) is int else 0,
     )
     if canonical_json(payload) != canonical_json(expected):
         raise ProofError("The token speaks of another answer than the bundle.")
-    report.passed("token", "The token carries this question, this answer and this state of the log.")
 
 
 def token_claims(

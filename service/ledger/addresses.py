@@ -61,7 +61,7 @@ def canonical_address(kind: str, value: str, *, pointer: str = "/address/value")
 def plain_email(value: str) -> str | None:
     """The canonical form of an e-mail address that is plain; None: ask `canonical_address`."""
     lowered = value.lower()
-    plain = len(value) <= _LOCAL_CHARS_MAX and value.isascii() and _PLAIN_EMAIL.fullmatch(lowered)
+    plain = len(value) <= _LOCAL_BYTES_MAX and value.isascii() and _PLAIN_EMAIL.fullmatch(lowered)
     return lowered if plain and "--" not in lowered else None
 
 

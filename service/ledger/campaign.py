@@ -35,7 +35,7 @@ from service.ledger.campaign_reads import Reader
 from service.ledger.campaign_tree import AnswerTree
 from service.ledger.catalogue import Catalogue
 from service.ledger.keys import LedgerKeys
-from service.ledger.ports import Clock, Randomness
+from service.ledger.ports import UNMETERED, Clock, Meter, Randomness
 from service.ledger.sequence import Receipt
 
 GROUP_LINES_MAX: Final = 4_096
@@ -77,6 +77,7 @@ class Parts:
     appender: Appender
     clock: Clock
     random: Randomness
+    meter: Meter = UNMETERED
 
 
 class Campaigns:
@@ -195,7 +196,9 @@ class Campaign:
             written.append(
                 b'{"line":%d,%b"status":200,"position":%d,%b\n' % (number, own, state.position, body[1:])
             )
-        self.allowed += answers.allowed
+        for (decision, code), count in answers.counts.items():
+            self._parts.meter.answered(decision, code, count)
+            self.allowed += count if decision == "allow" else 0
         self._tree.extend(leaves)
         await self._keep_some()
         return b"".join(written)

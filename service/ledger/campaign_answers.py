@@ -1,5 +1,6 @@
 """The answers to one group of a campaign's lines: a pure function of what was read for it, and the time."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from service.core.campaign import DecisionWriter, answer_leaf, decision_bytes
@@ -11,6 +12,9 @@ from service.core.law.standing import EMPTY
 from service.ledger.campaign_lines import Asking, Group
 from service.ledger.campaign_reads import Found, Read
 from service.ledger.check import UNEXPLAINED
+
+Told = tuple[str, str]
+"""Decision and reason code of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +32,14 @@ class GroupAnswers:
     """Answers the lines of one group. What does not depend on the address is decided and written once."""
 
     def __init__(self, prepared: Prepared, now_ms: int, writer: DecisionWriter, *, with_detail: bool) -> None:
-        self.allowed = 0
+        self.counts: Counter[Told] = Counter()
         self._read = prepared.read
         self._rulebook = prepared.rulebook
         self._moved_rulebook = prepared.moved_rulebook or prepared.rulebook
         self._with_detail = with_detail
         found, moved = prepared.read.found, prepared.read.moved
         self._at_ms = max(now_ms, found.state.recorded_at_ms, moved.state.recorded_at_ms if moved else 0)
-        self._unseen: dict[Asking, tuple[bytes, bytes, bool]] = {}
+        self._unseen: dict[Asking, tuple[bytes, bytes, Told]] = {}
         self._writer = writer
         self._unexplained: dict[str | None, bytes] = {}
 
@@ -51,18 +55,18 @@ class GroupAnswers:
             if known is None:
                 standings = Standings(address=EMPTY, senders=found.senders)
                 known = self._unseen[asking] = self._decide(self._rulebook, standings, asking)
-            decision, shown, allowed = known
+            decision, shown, told = known
         elif standing.origins and self._read.moved is not None:
             found = self._read.moved
-            decision, shown, allowed = self._decide_moved(key, asking, found)
+            decision, shown, told = self._decide_moved(key, asking, found)
         else:
             standings = Standings(address=standing, senders=found.senders)
-            decision, shown, allowed = self._decide(self._rulebook, standings, asking)
-        self.allowed += allowed
+            decision, shown, told = self._decide(self._rulebook, standings, asking)
+        self.counts[told] += 1
         leaf = answer_leaf(key, asking.digest, self._at_ms, found.state.position, decision)
         return found, self._at_ms, shown, leaf
 
-    def _decide_moved(self, key: bytes, asking: Asking, found: Found) -> tuple[bytes, bytes, bool]:
+    def _decide_moved(self, key: bytes, asking: Asking, found: Found) -> tuple[bytes, bytes, Told]:
         if key in self._read.too_many:
             raise QuestionError("more linked addresses than are followed", code="too_many_links")
         standings = Standings(
@@ -72,16 +76,16 @@ class GroupAnswers:
         )
         return self._decide(self._moved_rulebook, standings, asking)
 
-    def _decide(self, rulebook: Rulebook, standings: Standings, asking: Asking) -> tuple[bytes, bytes, bool]:
-        """The decision in canonical JSON, the same as this caller may see it, and whether it is an allow."""
+    def _decide(self, rulebook: Rulebook, standings: Standings, asking: Asking) -> tuple[bytes, bytes, Told]:
+        """The decision in canonical JSON, the same as this caller may see it, and what it says in short."""
         decided = decide(rulebook, standings, asking.question, self._at_ms)
         decision = self._writer.write(decided)
-        allowed = decided.decision == "allow"
-        if allowed or self._with_detail:
-            return decision, decision, allowed
+        told = decided.decision, decided.reason_code
+        if decided.decision == "allow" or self._with_detail:
+            return decision, decision, told
         country = asking.question.recipient.country
         shown = self._unexplained.get(country)
         if shown is None:
             body = decision_body(decided) | UNEXPLAINED | {"jurisdiction": country}
             shown = self._unexplained[country] = decision_bytes(body)
-        return decision, shown, False
+        return decision, shown, told

@@ -60,22 +60,26 @@ class CampaignProofs:
         run = await self._campaigns.run_of(name, line)
         if line > checked.count or run is None:
             raise NotFoundError(f"the campaign has {checked.count} lines")
-        place = line - 1
-        # A tree of one leaf has no path to plan, so the leaf is asked for by itself.
-        own = HashRange(0, place, line)
-        hashes = await self._campaigns.hashes(name, [own, *plan_inclusion(place, checked.count)])
-        if not hashes[own]:
-            raise ForkError("the leaf of a campaign's line is missing from the database")
+        leaf, proof = await self._path(name, line - 1, checked.count)
         question = parse_question(merged(msgspec.json.decode(body), overrides))
         asked = Asked(question=question, address=address, at_ms=run.at_ms, with_token=False)
         shown = CampaignLine(
             event=opened,
             line=line,
             position=run.position,
-            leaf=hashes[own][0],
-            proof=prove_inclusion(place, checked.count, hashes),
+            leaf=leaf,
+            proof=proof,
         )
         return await self._proofs.bundle(asked, disclose=disclose, campaign=shown)
+
+    async def _path(self, campaign: bytes, place: int, size: int) -> tuple[bytes, list[bytes]]:
+        """The leaf hash at a place, and its audit path."""
+        # A tree of one leaf has no path to plan, so the leaf is asked for by itself.
+        own = HashRange(0, place, place + 1)
+        hashes = await self._campaigns.hashes(campaign, [own, *plan_inclusion(place, size)])
+        if not hashes[own]:
+            raise ForkError("the leaf of a campaign's line is missing from the database")
+        return hashes[own][0], prove_inclusion(place, size, hashes)
 
     async def _event(self, index: int) -> tuple[OpenedEvent, CampaignChecked]:
         async with self._store.snapshot() as snapshot:

@@ -234,14 +234,17 @@ def _assemble(
         subject_key_secret=secret,
     )
     if campaign is not None:
-        shown = ShownCampaign(
-            event=_event(placed[campaign.event.index], campaign.event),
-            epoch=placed[campaign.position],
-            line=campaign.line,
-            proof=join_hashes(campaign.proof),
-        )
-        bundle = msgspec.structs.replace(bundle, campaign=shown)
+        bundle = msgspec.structs.replace(bundle, campaign=_campaign(campaign, placed))
     return _with_extras(bundle, material, placed, held_size)
+
+
+def _campaign(campaign: CampaignLine, placed: Mapping[int, PlacedLeaf]) -> ShownCampaign:
+    return ShownCampaign(
+        event=_event(placed[campaign.event.index], campaign.event),
+        epoch=placed[campaign.position],
+        line=campaign.line,
+        proof=join_hashes(campaign.proof),
+    )
 
 
 def _with_extras(

@@ -164,7 +164,7 @@ class LedgerParts:
         checks = Checks(store, keys, admission, catalogue, past=past, clock=now_ms)
         proofs = Proofs(store, keys, admission, catalogue, opener=opener, clock=now_ms)
         checks.meter = proofs.meter = meter
-        parts = CampaignParts(self.campaigns, keys, admission, catalogue, appender, now_ms, os.urandom)
+        parts = CampaignParts(self.campaigns, keys, admission, catalogue, appender, now_ms, os.urandom, meter)
         return LedgerServices(
             name=self.name,
             keys=keys,

@@ -1,4 +1,4 @@
-"""The questions of all worked cases, over one ledger with all their facts: a campaign answers as a check does."""
+"""Questions of all worked cases, over one ledger with all their facts: a campaign answers as a check does."""
 
 import json
 from typing import Any

@@ -208,12 +208,17 @@ def test_a_wrong_key_is_told_at_once(client: Client, tmp_path: Path) -> None:
     assert b"A valid API key is needed" in done.stderr
 
 
+class _CutOffServer(http.server.ThreadingHTTPServer):
+    answered = 0
+
+
 class _Unfinished(http.server.BaseHTTPRequestHandler):
     """A service that answers one row and is cut off, then is overloaded."""
 
     def do_POST(self) -> None:
-        first = self.server.answered == 0  # type: ignore[attr-defined]
-        self.server.answered += 1  # type: ignore[attr-defined]
+        assert isinstance(self.server, _CutOffServer)
+        first = self.server.answered == 0
+        self.server.answered += 1
         self.send_response(200 if first else 503)
         self.end_headers()
         if first:
@@ -232,8 +237,7 @@ class _Unfinished(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def an_unfinished_service() -> Iterator[int]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Unfinished)
-    server.answered = 0  # type: ignore[attr-defined]
+    server = _CutOffServer(("127.0.0.1", 0), _Unfinished)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server.server_port
