@@ -32,8 +32,8 @@ from service.ledger.published import PublishedLog
 from service.ledger.startup import check_start
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
-from service.storage.head_watch import HeadWatch, Listener, Notifier
 from service.storage.campaigns import PostgresCampaigns
+from service.storage.head_watch import HeadWatch, Listener, Notifier
 from service.storage.postgres import PostgresStore, open_pool, unavailable_on_failure
 from service.telemetry.metrics import Metrics
 from service.wiring.database import DatabaseError, explain

@@ -26,11 +26,16 @@ ASKED = ("--sender", "acme", "--category", "newsletter", "--country", "NL", "--r
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ledger")
     for part in (folder, *folder.parents[:2]):
         part.chmod(0o711)  # the embedded server's own user has to pass through
-    with opened(folder) as started:
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(data: Path) -> Iterator[Client]:
+    with opened(data) as started:
         acme = {"id": "acme", "legal_name": "Acme B.V.", "country": "NL", "kind": "business"}
         started.post("/v1/senders", acme)
         started.post("/v1/events", grant())
@@ -99,6 +104,15 @@ def test_every_row_can_be_proved_afterwards(client: Client, tmp_path: Path) -> N
     status, bundle = client.call("POST", "/v1/proofs", asked)
     assert status == 200, bundle
     assert verify_bundle(bundle, verifiers=[client.verifier()]).verified
+
+
+def test_the_audit_of_a_ledger_with_campaigns_finds_nothing(
+    client: Client, data: Path, tmp_path: Path
+) -> None:
+    assert check(client, a_list(tmp_path / "list.csv", 10)).returncode == 0
+    arguments = [sys.executable, "-m", "service", "audit", "--data", str(data), "--json"]
+    done = subprocess.run(arguments, capture_output=True, check=False, env=ENVIRONMENT, timeout=60)
+    assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
 
 
 @pytest.mark.parametrize(
