@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
 from service.api import (
+    campaigns,
     checks,
     configuration,
     events,
@@ -38,6 +39,7 @@ async def read_contract(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 ROUTES = (
+    campaigns.check_campaign,
     checks.check,
     checks.prove,
     configuration.list_forms,

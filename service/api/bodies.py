@@ -96,17 +96,19 @@ def respond(body: object, status: int = 200, headers: dict[str, str] | None = No
     )
 
 
-async def lines(request: ApiRequest) -> AsyncIterator[list[bytes]]:
-    """The body's lines in groups, as they arrive. Empty lines are left out.
+async def lines(request: ApiRequest, group_max: int = 1_000_000) -> AsyncIterator[list[bytes]]:
+    """The body's lines in groups of at most `group_max`, as they arrive. Empty lines are left out.
 
-    Raises `ApiError` 413 for a line longer than `LINE_BYTES_MAX`.
+    Raises `ApiError` 413 for a line longer than `LINE_BYTES_MAX`; the lines before it come first.
     """
     rest = b""
     async for chunk in chunks(request):
         *whole, rest = (rest + chunk).split(b"\n")
-        if len(rest) > LINE_BYTES_MAX or any(len(line) > LINE_BYTES_MAX for line in whole):
+        too_long = next((at for at, line in enumerate(whole) if len(line) > LINE_BYTES_MAX), None)
+        group = [line for line in whole[:too_long] if line.strip()]
+        for start in range(0, len(group), group_max):
+            yield group[start : start + group_max]
+        if too_long is not None or len(rest) > LINE_BYTES_MAX:
             raise ApiError(413, "content-too-large", "A line is longer than is read here")
-        if group := [line for line in whole if line.strip()]:
-            yield group
     if rest.strip():
         yield [rest]

@@ -1,7 +1,7 @@
 """`POST /v1/checks` and `/v1/proofs`: the answer, and its proof."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Response, post
@@ -14,9 +14,11 @@ from service.api.services import LedgerServices, Services, ledger_of
 from service.api.unsubscribe_links import UnsubscribeHeaders, unsubscribe_headers
 from service.core.errors import QuestionError
 from service.core.events import milliseconds
+from service.core.events.values import CampaignId
 from service.core.law.explanation import Explanation, Language, explain
 from service.core.law.question import parse_question
 from service.ledger.addresses import canonical_address
+from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.check import Answer, Asked
 
 DETAIL = "check:detail"
@@ -45,7 +47,14 @@ class AskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     explain: Language | None = None
 
 
-_OWN_FIELDS = frozenset(AskedBody.__struct_fields__)
+class ProvedBody(AskedBody, frozen=True, forbid_unknown_fields=True):
+    """As a check; or line `line` of a campaign, with its address and what it asked otherwise."""
+
+    campaign: CampaignId | None = None
+    line: Annotated[int, Meta(ge=1, le=2**53 - 1)] | None = None
+
+
+Own = TypeVar("Own", bound=AskedBody)
 _PROOFS = (None, "none", "token")
 
 
@@ -72,18 +81,19 @@ class AnswerBody(msgspec.Struct, omit_defaults=True):
     unsubscribe: UnsubscribeHeaders | UnsetType = UNSET
 
 
-def read_asked(obj: object) -> tuple[AskedBody, dict[str, object]]:
+def read_asked(obj: object, kind: type[Own]) -> tuple[Own, dict[str, object]]:
     """Part a body into what is ours and the question. Raises `QuestionError` or `InputError`."""
     if not isinstance(obj, dict):
         raise QuestionError("the body is an object", code="type")
-    own = convert({name: value for name, value in obj.items() if name in _OWN_FIELDS}, AskedBody)
-    return own, {name: value for name, value in obj.items() if name not in _OWN_FIELDS}
+    fields = kind.__struct_fields__
+    own = convert({name: value for name, value in obj.items() if name in fields}, kind)
+    return own, {name: value for name, value in obj.items() if name not in fields}
 
 
 def read_question(obj: object) -> Asked:
     """A question about now and nothing more. Raises `QuestionError`, `AddressError` or `InputError`."""
-    own, question = read_asked(obj)
-    for name in _OWN_FIELDS - {"address"}:
+    own, question = read_asked(obj, AskedBody)
+    for name in {*AskedBody.__struct_fields__} - {"address"}:
         if isinstance(obj, dict) and name in obj:
             raise QuestionError("this is not asked here", pointer=f"/{name}", code="unknown_field")
     return _asked(own, question)
@@ -108,7 +118,7 @@ async def check(request: ApiRequest) -> Response[bytes]:
     """May this message be sent to this address now? A deny is an answer, not an error."""
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
-    own, question = read_asked(await read_json(request))
+    own, question = read_asked(await read_json(request), AskedBody)
     detail = DETAIL in principal.scopes
     asked = _asked(own, question, with_detail=detail)
     language = own.explain
@@ -162,12 +172,29 @@ async def prove(request: ApiRequest) -> Response[bytes]:
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
     ledger = ledger_of(services, principal)
-    own, question = read_asked(await read_json(request))
+    own, question = read_asked(await read_json(request), ProvedBody)
     if own.disclose:
         require_scope(principal, DISCLOSE)
     address = canonical_address(own.address.kind, own.address.value)
     allowance: Allowance = request.state.allowance
     allowance.spend([ledger.checks.subject_of(address)])
-    wanted = _asked(own, question) if question else address
-    bundle = await ledger.proofs.bundle(wanted, disclose=own.disclose)
+    if own.campaign is not None or own.line is not None:
+        bundle = await _prove_line(ledger.campaign_proofs, own, question)
+    else:
+        wanted = _asked(own, question) if question else address
+        bundle = await ledger.proofs.bundle(wanted, disclose=own.disclose)
     return Response(bundle, media_type=BUNDLE, headers={"cache-control": "no-store"})
+
+
+async def _prove_line(proofs: CampaignProofs, own: ProvedBody, question: dict[str, object]) -> bytes:
+    """The bundle for one line of a campaign; `question` is what the line said otherwise than the defaults."""
+    if own.campaign is None or own.line is None:
+        raise QuestionError(
+            "a line is named by campaign and line",
+            pointer="/line" if own.campaign else "/campaign",
+            code="missing",
+        )
+    if own.at or own.known_at:
+        raise QuestionError("a campaign's line was answered at its own time", pointer="/at", code="value")
+    address = canonical_address(own.address.kind, own.address.value)
+    return await proofs.bundle(own.campaign, own.line, address, question, disclose=own.disclose)

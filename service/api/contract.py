@@ -7,7 +7,8 @@ import msgspec
 from litestar import Litestar
 
 from service.api.bodies import NDJSON
-from service.api.checks import BUNDLE, AnswerBody, AskedBody
+from service.api.campaigns import BatchAnswer, BatchBody
+from service.api.checks import BUNDLE, AnswerBody, AskedBody, ProvedBody
 from service.api.configuration import PublishedBody, SenderBody
 from service.api.events import ReceiptBody
 from service.api.keys import IssuedKeyBody, NewKeyBody
@@ -47,6 +48,8 @@ _QUESTION = {
     "proof": "token",
 }
 _LINK = {"sender": "acme", "category": "newsletter", "channel": "email", "address": _ADDRESS}
+_LINE = {"address": _ADDRESS, "id": "crm-7"}
+_DEFAULTS = {name: value for name, value in _QUESTION.items() if name not in ("address", "proof")}
 _FORM = {
     "language": "en",
     "title": "Newsletter",
@@ -60,7 +63,8 @@ _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
     ("/v1/events", "post"): (SubmittedEvent, _EVENT, ReceiptBody),
     ("/v1/events/batch", "post"): (None, {"events": [_EVENT]}, None),
     ("/v1/checks", "post"): (AskedBody, _QUESTION, AnswerBody),
-    ("/v1/proofs", "post"): (AskedBody, _QUESTION, None),
+    ("/v1/checks/batch", "post"): (BatchBody, {"defaults": _DEFAULTS, "checks": [_LINE]}, BatchAnswer),
+    ("/v1/proofs", "post"): (ProvedBody, _QUESTION, None),
     ("/v1/forms", "post"): (Form, _FORM, PublishedBody),
     ("/v1/senders", "post"): (
         SenderBody,
@@ -77,6 +81,11 @@ _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
     ),
 }
 _WAY_OUT = "/u/"
+# What the lines of a stream look like.
+_LINES: Mapping[str, tuple[Any, ...]] = {
+    "/v1/events/batch": (_EVENT,),
+    "/v1/checks/batch": ({"defaults": _DEFAULTS}, _LINE),
+}
 _QUESTIONS = ("/v1/checks", "/v1/proofs")
 
 
@@ -131,8 +140,9 @@ def _request(path: str, request: Any, example: Any) -> dict[str, Any]:  # noqa: 
     elif request is not None:
         ((schema,), _) = msgspec.json.schema_components([request], ref_template=_REF)
     content = {JSON: {"schema": schema, "example": example}}
-    if path.endswith("/batch"):
-        content[NDJSON] = {"schema": {"type": "string"}, "example": msgspec.json.encode(_EVENT).decode()}
+    if path in _LINES:
+        lines = b"\n".join(map(msgspec.json.encode, _LINES[path])).decode()
+        content[NDJSON] = {"schema": {"type": "string"}, "example": lines}
     return content
 
 

@@ -5,7 +5,8 @@ so each would take messages from the other. Here the handler alone reads; a call
 it does, or when a write fails.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from litestar import Response
@@ -16,21 +17,22 @@ from litestar.types import Receive, Send
 class _DuplexBody(ASGIResponse):
     _should_set_content_length = False
 
-    def __init__(self, chunks: AsyncIterator[bytes], **parts: Any) -> None:  # noqa: ANN401 - as its base
+    def __init__(self, chunks: AsyncGenerator[bytes, None], **parts: Any) -> None:  # noqa: ANN401 - as its base
         super().__init__(**parts)
         self._chunks = chunks
 
     async def send_body(self, send: Send, receive: Receive) -> None:  # noqa: ARG002 - see the module
         """Send what is produced until it ends."""
-        async for chunk in self._chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        async with aclosing(self._chunks) as chunks:
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class Duplex(Response[bytes]):
     """A response whose chunks may depend on a body that is still arriving."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], *, media_type: str) -> None:
+    def __init__(self, chunks: AsyncGenerator[bytes, None], *, media_type: str) -> None:
         super().__init__(b"", status_code=200, media_type=media_type, headers={"cache-control": "no-store"})
         self._chunks = chunks
 

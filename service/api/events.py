@@ -1,7 +1,7 @@
 """`POST /v1/events` and its batch: what happened, recorded once, durable when answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -174,7 +174,7 @@ def _outcome(result: Receipt | LedgerError | Exception) -> dict[str, Any]:
     return {"status": problem.status, "problem": problem}
 
 
-async def _stream(request: ApiRequest, intake: Intake, permit: Permit) -> AsyncIterator[bytes]:
+async def _stream(request: ApiRequest, intake: Intake, permit: Permit) -> AsyncGenerator[bytes, None]:
     """One line out for each line in, in order; a summary last. What was answered is durable."""
     counts = {"recorded": 0, "replayed": 0, "refused": 0}
     under_way: list[asyncio.Task[list[dict[str, Any]]]] = []

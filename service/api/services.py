@@ -9,6 +9,8 @@ from service.api.principal import KeyRing, Principal
 from service.api.problems import ApiError
 from service.api.quotas import Quotas
 from service.api.streams import Streams
+from service.ledger.campaign import Campaigns
+from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
@@ -37,6 +39,8 @@ class LedgerServices:
     catalogue: Catalogue
     checks: Checks
     proofs: Proofs
+    campaigns: Campaigns
+    campaign_proofs: CampaignProofs
     published: PublishedLog
     unsubscribe: Unsubscribe
     feed: Feed

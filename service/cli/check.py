@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,7 +20,27 @@ _MARKS = {"yes": ("yes", "green"), "no": ("no", "red"), "unknown": ("?", "yellow
 
 
 @click.command()
-@click.argument("address")
+@click.argument("address", required=False)
+@click.option(
+    "--file",
+    "list_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A CSV list instead of one ADDRESS; killed or cut off, the same command goes on with it.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the answers go. [default: LIST.answers.csv]",
+)
+@click.option("--column", help="With --file: which column holds the addresses, by name or number.")
+@click.option("--encoding", help="With --file: how it is written. [default: found out]")
+@click.option(
+    "--patience",
+    type=click.FloatRange(0),
+    default=120.0,
+    show_default=True,
+    help="With --file: for how many seconds to try again when the service is away.",
+)
 @service_options
 @click.option("--sender", required=True, help="Who wants to send.")
 @click.option("--category", required=True, help="What kind of message, in the house's own words.")
@@ -38,11 +59,40 @@ _MARKS = {"yes": ("yes", "green"), "no": ("no", "red"), "unknown": ("?", "yellow
     help="Say why, step by step, in this language. [without one: en]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as the service gave it.")
-def check(*, address: str, url: str, key: str, as_json: bool, **asked: str | None) -> int:
-    """Ask whether a message may be sent to ADDRESS (- reads it from standard input).
+def check(  # noqa: PLR0913 - options
+    *,
+    address: str | None,
+    list_path: Path | None,
+    out: Path | None,
+    column: str | None,
+    encoding: str | None,
+    patience: float,
+    url: str,
+    key: str,
+    as_json: bool,
+    **asked: str | None,
+) -> int:
+    """Ask whether a message may be sent to ADDRESS (- reads it from standard input), or to a whole list.
 
-    Exit status 0 for yes, 1 for no, 2 when there is no answer: then do not send either.
+    Exit status 0 for yes, 1 for no, 2 when there is no answer: then do not send either. With --file: 0 when
+    every row was answered, 1 when some were refused (the output says why), 2 when it could not be finished.
     """
+    if (address is None) == (list_path is None):
+        raise click.UsageError("give one ADDRESS, or a list with --file")
+    if list_path is not None:
+        from service.cli.check_file.asking import Target  # noqa: PLC0415 - one address needs none of it
+        from service.cli.check_file.command import check_table  # noqa: PLC0415 - same
+        from service.cli.check_file.table import open_table  # noqa: PLC0415 - same
+
+        channel = asked["channel"] or "email"
+        table = open_table(list_path, column=column, encoding=encoding, channel=channel)
+        target = out or list_path.with_name(f"{list_path.stem}.answers.csv")
+        defaults = _defaults(asked)
+        return check_table(Target(url, key), defaults, table, target, patience=patience, as_json=as_json)
+    return _check_one(address or "", url, key, asked, as_json=as_json)
+
+
+def _check_one(address: str, url: str, key: str, asked: dict[str, str | None], *, as_json: bool) -> int:
     value = sys.stdin.readline().strip() if address == "-" else address
     service = Service(url, key, without="do not send, and try again")
     answer = service.call("POST", "/v1/checks", json.dumps(_question(value, asked)).encode())
@@ -54,9 +104,14 @@ def check(*, address: str, url: str, key: str, as_json: bool, **asked: str | Non
 
 
 def _question(value: str, asked: dict[str, str | None]) -> dict[str, Any]:
+    address = {"kind": "phone" if value.startswith("+") else "email", "value": value}
+    explain = {"explain": asked["language"]} if asked["language"] else {}
+    return _defaults(asked) | {"address": address} | explain
+
+
+def _defaults(asked: dict[str, str | None]) -> dict[str, Any]:
     recipient = {"country": asked["country"], "kind": asked["recipient_kind"]}
     question: dict[str, Any] = {
-        "address": {"kind": "phone" if value.startswith("+") else "email", "value": value},
         "sender": asked["sender"],
         "category": asked["category"],
         "channel": asked["channel"],
@@ -64,11 +119,7 @@ def _question(value: str, asked: dict[str, str | None]) -> dict[str, Any]:
         "recipient": {name: given for name, given in recipient.items() if given},
         "message": {"optout": True, "identity": True},
     }
-    optional = {
-        "product_category": asked["product_category"],
-        "local_time": asked["local_time"],
-        "explain": asked["language"],
-    }
+    optional = {"product_category": asked["product_category"], "local_time": asked["local_time"]}
     return question | {name: given for name, given in optional.items() if given}
 
 

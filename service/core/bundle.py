@@ -145,6 +145,19 @@ class ShownConsistency(_Part, frozen=True):
     proof: Annotated[bytes, Meta(max_length=2 * HASH_SIZE * PATH_HASHES_MAX)]
 
 
+class ShownCampaign(_Part, frozen=True):
+    """The campaign in which the question was asked, and that the answer is line `line` of it.
+
+    `event` is its `campaign_checked`; `epoch` the state of the log that the line was answered from; `proof`
+    the audit path of leaf `line` - 1 in the tree of the campaign's answers.
+    """
+
+    event: ShownEvent
+    epoch: PlacedLeaf
+    line: Annotated[int, Meta(ge=1)]
+    proof: Path
+
+
 class BundleSignature(_Part, frozen=True):
     """By whom (the four bytes of a C2SP key id, in hex) and the Ed25519 signature."""
 
@@ -156,7 +169,8 @@ class Bundle(_Part, frozen=True):
     """A bundle as read. `subject_key_secret` is K_sub, null where it is not disclosed.
 
     `erasures` are the notices that explain events without a record; `past` belongs to a question with a
-    `known_at_ms` before the newest epoch; `consistency` to an asker who held an older checkpoint.
+    `known_at_ms` before the newest epoch; `campaign` to a question that was one line of a campaign;
+    `consistency` to an asker who held an older checkpoint.
     """
 
     origin: Annotated[str, Meta(min_length=1, max_length=255)]
@@ -173,6 +187,7 @@ class Bundle(_Part, frozen=True):
     consistency: ShownConsistency | UnsetType = UNSET
     erasures: Annotated[tuple[PlacedLeaf, ...], Meta(min_length=1, max_length=EVENTS_MAX)] | UnsetType = UNSET
     past: ShownPast | UnsetType = UNSET
+    campaign: ShownCampaign | UnsetType = UNSET
     signature: BundleSignature | UnsetType = UNSET
 
 

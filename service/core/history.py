@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.core.events import Form, RecordedEvent, recorded_from_body
 from service.core.events import vocabulary as v
@@ -57,6 +58,11 @@ class Part(Struct, frozen=True, gc=False):
     ) -> Standing:
         """The history folded as of these times."""
         return fold_as_of(self.logged, forms, at_ms=at_ms, known_at_ms=known_at_ms, erased=self.erasure)
+
+    def through(self, position: int) -> "Part":
+        """The part as it was when the log ended at `position`; what was erased since stays erased."""
+        logged = tuple(event for event in self.logged if event.index <= position)
+        return replace(self, logged=logged, exists=bool(logged) or self.erasure is not None)
 
 
 class Reach(Struct, frozen=True):

@@ -36,9 +36,9 @@ def decode_base64url(text: str) -> bytes:
     return raw
 
 
-def token_header(kid: str) -> str:
-    """The first part of every token under one key."""
-    return encode_base64url(canonical_json({"alg": "EdDSA", "kid": kid, "typ": TOKEN_TYPE}))
+def token_header(kid: str, typ: str = TOKEN_TYPE) -> str:
+    """The first part of every token of one type under one key."""
+    return encode_base64url(canonical_json({"alg": "EdDSA", "kid": kid, "typ": typ}))
 
 
 def sign_token(key: Ed25519PrivateKey, header: str, payload: Mapping[str, object]) -> str:
@@ -47,8 +47,8 @@ def sign_token(key: Ed25519PrivateKey, header: str, payload: Mapping[str, object
     return f"{signed}.{encode_base64url(key.sign(signed.encode()))}"
 
 
-def open_token(token: str, keys: Mapping[str, Ed25519PublicKey]) -> dict[str, Any]:
-    """The payload of a token signed by one of `keys` (by `kid`).
+def open_token(token: str, keys: Mapping[str, Ed25519PublicKey], typ: str = TOKEN_TYPE) -> dict[str, Any]:
+    """The payload of a token of this type signed by one of `keys` (by `kid`).
 
     Raises `FormatError` when it is no such token and `SignatureError` when no known key signed it.
     """
@@ -58,7 +58,7 @@ def open_token(token: str, keys: Mapping[str, Ed25519PublicKey]) -> dict[str, An
     header = parse_canonical(decode_base64url(parts[0]))
     if not isinstance(header, dict) or header.keys() != {"alg", "kid", "typ"}:
         raise FormatError("not the header of a decision token")
-    if header["alg"] != "EdDSA" or header["typ"] != TOKEN_TYPE:
+    if header["alg"] != "EdDSA" or header["typ"] != typ:
         raise FormatError("not an EdDSA decision token")
     key = keys.get(str(header["kid"]))
     if key is None:

@@ -10,7 +10,8 @@
  7. Events: each opens its commitment, follows the one before it, is in the log, and the last leads to the
     head; everybody linked with the address, and the sender, is shown, and nobody else.
  8. Documents: forms, rulebook and packs hash to their names, and the rulebook is the one in force.
- 9. Decision: derived again from the records, it is the one claimed, in the bundle and in its token.
+ 9. Decision: derived again from the records, it is the one claimed, in the bundle and in its token; where the
+    question was one line of a campaign, it is that line's answer under the root that the log holds.
 10. The verdict lists every check and says the level reached, never more.
 
 The first step that fails ends the verification, and then nothing may be concluded. The caller still decides
@@ -37,6 +38,7 @@ from service.core.records import ZERO_HASH
 from service.core.token import open_token
 from service.core.verdict import Report, Verdict
 from service.core.verify_answer import check_answer, check_documents
+from service.core.verify_campaign import as_then
 from service.core.verify_subjects import Tree, check_events, check_keys, check_links, check_map
 
 
@@ -88,14 +90,14 @@ def _verify(raw: bytes, verifiers: Sequence[Verifier], held: bytes | None, repor
     check_map(bundle, epoch, report)
     # (7) Events.
     report.begin(7)
-    parts = check_events(bundle, tree, report)
+    parts = as_then(bundle, check_events(bundle, tree, report))
     check_links(bundle, parts, report)
     # (8) Documents.
     report.begin(8)
     texts = check_documents(bundle, parts, epoch, tree, report)
     # (9) Decision.
     report.begin(9)
-    check_answer(bundle, parts, texts, (signed.checkpoint, signed.token), report)
+    check_answer(bundle, parts, texts, (tree, signed.checkpoint, signed.token), report)
     # (10) The verdict is drawn from the report.
 
 

@@ -20,6 +20,7 @@ from service.core.law.decision import decide, decision_body
 from service.core.law.question import parse_question, question_body
 from service.core.law.rulebook import Rulebook, load_rulebook
 from service.core.verdict import Report, answer_of
+from service.core.verify_campaign import campaign_epoch, check_campaign
 from service.core.verify_subjects import Tree
 
 _RULEBOOKS_KEPT = 8
@@ -68,16 +69,16 @@ def check_answer(
     bundle: Bundle,
     parts: Sequence[Part],
     texts: Texts,
-    signed: tuple[Checkpoint, dict[str, Any] | None],
+    signed: tuple[Tree, Checkpoint, dict[str, Any] | None],
     report: Report,
 ) -> None:
-    """Step 9; `signed` holds the checkpoint and the token's payload, whose signatures step 2 has checked.
+    """Step 9; `signed`: the tree, its checkpoint and the token's payload, whose signatures step 2 checked.
 
     Raises `ProofError`, or `InputError` for a question that cannot be decided as asked.
     """
     asked = bundle.question
     if asked is None or texts.rulebook is None:
-        if bundle.decision is not None or bundle.token is not None:
+        if bundle.decision is not None or bundle.token is not None or bundle.campaign is not UNSET:
             raise ProofError("There is an answer to no question.")
         report.not_checked("decision", "Nothing was asked: the bundle shows a history, not an answer.")
         return
@@ -90,22 +91,33 @@ def check_answer(
         raise ProofError("Another answer follows from these events and this rulebook.")
     report.passed("decision", "The answer follows from the events, the rulebook and the time.")
     report.answer = answer_of(decision)
-    checkpoint, payload = signed
-    if payload is None:
-        return
+    tree, checkpoint, payload = signed
     address = next(part.subject_key for part in parts if part.role == "address")
+    check_campaign(bundle, address, decision, tree, report)
+    if payload is not None:
+        _check_token(payload, checkpoint, address, asked, decision, texts.rulebook_hash)
+        report.passed("token", "The token carries this question, this answer and this state of the log.")
+
+
+def _check_token(
+    payload: Mapping[str, Any],
+    checkpoint: Checkpoint,
+    address: str,
+    asked: ShownQuestion,
+    decision: Mapping[str, Any],
+    rulebook: bytes,
+) -> None:
     issued = payload.get("iat")
     expected = token_claims(
         checkpoint,
         subject=address,
         asked=asked,
         decision=decision,
-        rulebook=texts.rulebook_hash,
+        rulebook=rulebook,
         issued_at=issued if type(issued) is int else 0,
     )
     if canonical_json(payload) != canonical_json(expected):
         raise ProofError("The token speaks of another answer than the bundle.")
-    report.passed("token", "The token carries this question, this answer and this state of the log.")
 
 
 def token_claims(
@@ -142,6 +154,10 @@ def loaded_rulebook(body: bytes, packs: tuple[tuple[str, bytes], ...]) -> Rulebo
 def _rulebook_in_force(bundle: Bundle, epoch: EpochEntry, tree: Tree, report: Report) -> bytes:
     """The rulebook's hash at the time the question asks about: the newest, or that of an earlier epoch."""
     known_at_ms = bundle.question.known_at_ms if bundle.question is not None else None
+    if bundle.campaign is not UNSET:
+        if bundle.past is not UNSET:
+            raise ProofError("An earlier epoch is shown that the question does not need.")
+        return campaign_epoch(bundle, bundle.campaign, tree, report).rulebook_hash
     if known_at_ms is None or known_at_ms >= epoch.recorded_at_ms:
         if bundle.past is not UNSET:
             raise ProofError("An earlier epoch is shown that the question does not need.")

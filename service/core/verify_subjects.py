@@ -201,7 +201,7 @@ def _check_chain(subject: ShownSubject, origin: str, tree: Tree, notices: dict[i
         if not isinstance(entry, EventEntry):
             raise ProofError("What should be an event is another entry.")
         if event.record is not None and event.opening is not None:
-            record = _open(event, event.opening, event.record, entry)
+            record = open_record(event, event.opening, event.record, entry)
             if (record.seq, record.prev) != (seq, head):
                 raise ProofError("A record does not follow the one before it.")
             if record.origin != origin or record.subject_key.hex() != subject.subject_key:
@@ -223,7 +223,8 @@ def _check_chain(subject: ShownSubject, origin: str, tree: Tree, notices: dict[i
     )
 
 
-def _open(event: ShownEvent, opening: bytes, text: str, entry: EventEntry) -> Record:
+def open_record(event: ShownEvent, opening: bytes, text: str, entry: EventEntry) -> Record:
+    """The record that an entry commits to. Raises `ProofError` when this is another one."""
     raw = text.encode()
     if commitment(opening, raw) != entry.commitment:
         raise ProofError("A record is not the one its entry commits to.")

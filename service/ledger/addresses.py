@@ -16,6 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 from service.core.errors import AddressError
 
 CANONICALISER_VERSION = 1
+CANONICAL_KINDS = ("email", "phone")
 
 _EMAIL_BYTES_MAX = 254
 _LOCAL_BYTES_MAX = 64
@@ -55,6 +56,13 @@ def canonical_address(kind: str, value: str, *, pointer: str = "/address/value")
     raise AddressError(
         "an address is of kind email or phone", pointer=pointer.replace("value", "kind"), code="address_kind"
     )
+
+
+def plain_email(value: str) -> str | None:
+    """The canonical form of an e-mail address that is plain; None: ask `canonical_address`."""
+    lowered = value.lower()
+    plain = len(value) <= _LOCAL_BYTES_MAX and value.isascii() and _PLAIN_EMAIL.fullmatch(lowered)
+    return lowered if plain and "--" not in lowered else None
 
 
 def _canonical_email(value: str, pointer: str) -> str:

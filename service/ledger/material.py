@@ -40,6 +40,7 @@ class Wanted:
     """What is to be shown: an address, and for a question its sender and times. `at_ms` None: no question.
 
     `held_size` is the size of a checkpoint the asker holds, from which the log's growth is to be proved.
+    `through`: as the ledger was when it ended at this epoch. `also`: further entries to be shown.
     """
 
     address: CanonicalAddress
@@ -47,22 +48,28 @@ class Wanted:
     at_ms: int | None = None
     known_at_ms: int | None = None
     held_size: int | None = None
+    through: int | None = None
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One subject to be shown. `history` is None for a subject the ledger holds nothing of."""
+    """One subject to be shown, and as of which epoch it counts (`through`; None: the newest).
+
+    `history` is None for a subject the ledger holds nothing of.
+    """
 
     role: Literal["address", "linked", "sender"]
     key: bytes
     address: CanonicalAddress | None
     history: History | None
+    through: int | None = None
 
     @property
     def part(self) -> Part:
         """The subject's part in the question."""
         history = self.history
-        return Part(
+        part = Part(
             role=self.role,
             subject_key=self.key.hex(),
             name=self.address.value if self.role == "sender" and self.address is not None else None,
@@ -70,6 +77,7 @@ class Member:
             logged=history.logged if history is not None else (),
             erasure=history.erasure if history is not None else None,
         )
+        return part if self.through is None else part.through(self.through)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,11 @@ class Gatherer:
         """
         members = await self._members(snapshot, wanted)
         past = await self._past(snapshot, head, wanted.known_at_ms)
-        indices = {0, head.epoch_index, *(past or ())}
+        indices = {0, head.epoch_index, *(past or ()), *wanted.also}
+        decided_at = past[0] if past else head.epoch_index
+        if wanted.through is not None:
+            decided_at = wanted.through
+            indices.add(decided_at)
         for history in (member.history for member in members if member.history is not None):
             indices.update(history.notices, history.erased, (event.index for event in history.events))
         plan = set(plan_inclusions(indices, head.size))
@@ -135,7 +147,7 @@ class Gatherer:
             hashes=await snapshot.hashes(sorted(plan)),
             forms=forms,
             texts=texts,
-            rulebook=await self._rulebook(snapshot, entries[past[0] if past else head.epoch_index])
+            rulebook=await self._rulebook(snapshot, entries[decided_at])
             if wanted.at_ms is not None
             else None,
             past=past,
@@ -156,14 +168,18 @@ class Gatherer:
             senders |= {name: found.get(key) for name, key in keys.items()}
             new_addresses, new_senders = _still_missing(start, addresses, senders, wanted)
         linked = [
-            Member("linked", key, history.address if history else None, history)
+            Member("linked", key, history.address if history else None, history, wanted.through)
             for key, history in sorted(addresses.items(), key=lambda item: item[0])
             if key != start
         ]
-        asked = Member("address", start, wanted.address, addresses[start])
+        asked = Member("address", start, wanted.address, addresses[start], wanted.through)
         named = [
             Member(
-                "sender", self._admission.subject_of_sender(name), CanonicalAddress("sender", name), history
+                role="sender",
+                key=self._admission.subject_of_sender(name),
+                address=CanonicalAddress("sender", name),
+                history=history,
+                through=wanted.through,
             )
             for name, history in sorted(senders.items(), key=lambda item: item[0])
         ]
@@ -225,14 +241,14 @@ def _still_missing(
     """Whom the histories read so far lead to. Links never depend on a form, so none is needed here."""
     times = {"at_ms": wanted.at_ms, "known_at_ms": wanted.known_at_ms}
     linked = {
-        key.hex(): Member("linked", key, None, history).part.standing({}, **times)
+        key.hex(): Member("linked", key, None, history, wanted.through).part.standing({}, **times)
         for key, history in addresses.items()
     }
     reached = {bytes.fromhex(name) for name in reach(start.hex(), linked).missing}
     if wanted.sender is None:
         return reached, set()
     named = {
-        name: Member("sender", b"", None, history).part.standing({}, **times)
+        name: Member("sender", b"", None, history, wanted.through).part.standing({}, **times)
         for name, history in senders.items()
     }
     return reached, set(reach_senders(wanted.sender, named).missing)

@@ -4,8 +4,8 @@ Every bundle is verified before it is handed out, as whoever receives it will: w
 into behind the service's back is never passed off as proof.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from service.core.bundle import (
     Bundle,
     PlacedLeaf,
     ShownAddress,
+    ShownCampaign,
     ShownConsistency,
     ShownEvent,
     ShownHead,
@@ -27,6 +28,8 @@ from service.core.bundle import (
     shown_map_proof,
     sign_bundle,
 )
+from service.core.campaign import answer_leaf, decision_bytes, question_hash_of
+from service.core.canonical import canonical_json
 from service.core.checkpoint import Checkpoint
 from service.core.errors import ForkError, ProofError, QuestionError
 from service.core.history import standings_of
@@ -55,6 +58,17 @@ class _Answered:
     token: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignLine:
+    """Line `line` of a campaign: its event, the epoch it was answered from, its leaf hash and audit path."""
+
+    event: OpenedEvent
+    line: int
+    position: int
+    leaf: bytes
+    proof: Sequence[bytes]
+
+
 class Proofs:
     """Builds bundles. What one shows is what the ledger held in the one snapshot it was read from."""
 
@@ -77,12 +91,18 @@ class Proofs:
         self._header = token_header(keys.signer.verifier.key_id.hex())
 
     async def bundle(
-        self, asked: Asked | CanonicalAddress, *, disclose: bool, held_size: int | None = None
+        self,
+        asked: Asked | CanonicalAddress,
+        *,
+        disclose: bool,
+        held_size: int | None = None,
+        campaign: CampaignLine | None = None,
     ) -> bytes:
         """The signed bundle for a question, or for an address alone: then its history, without an answer.
 
         `disclose` hands out K_sub, by which anybody can find any address in any bundle of this ledger: it is
         for the regulator. `held_size`: the size of a checkpoint the asker holds; its consistency is proved.
+        `campaign`: the line of a campaign that asked this.
 
         Raises `QuestionError` when it cannot be decided as asked, and `ForkError` when the database does not
         say what was signed.
@@ -90,7 +110,7 @@ class Proofs:
         if isinstance(asked, Asked) and not await self._catalogue.is_sender(asked.question.sender):
             raise QuestionError("no such sender is registered", pointer="/sender", code="unknown_sender")
         try:
-            raw = await self._build(asked, disclose=disclose, held_size=held_size)
+            raw = await self._build(asked, disclose=disclose, held_size=held_size, campaign=campaign)
         except ProofError as error:
             self.meter.contradicted()
             raise ForkError(f"what is stored cannot be proved: {error}") from error
@@ -104,16 +124,25 @@ class Proofs:
         return raw
 
     async def _build(
-        self, asked: Asked | CanonicalAddress, *, disclose: bool, held_size: int | None
+        self,
+        asked: Asked | CanonicalAddress,
+        *,
+        disclose: bool,
+        held_size: int | None,
+        campaign: CampaignLine | None,
     ) -> bytes:
         async with self._store.snapshot() as snapshot:
             head = await snapshot.head()
             now_ms = max(self._clock(), head.recorded_at_ms)
             wanted = _wanted(asked, head, now_ms, held_size)
+            if campaign is not None:
+                wanted = replace(wanted, through=campaign.position, also=(campaign.event.index,))
             material = await self._gatherer.read(snapshot, head, wanted)
         answered = self._answer(asked, material, wanted, now_ms) if isinstance(asked, Asked) else None
         secret = self._keys.subject_key_secret.hex() if disclose else None
-        bundle = _assemble(self._keys.origin, material, answered, secret, held_size)
+        if campaign is not None and answered is not None:
+            _require_leaf(campaign, answered, material)
+        bundle = _assemble(self._keys.origin, material, answered, secret, held_size, campaign)
         return sign_bundle(bundle, self._keys.signer)
 
     def _answer(self, asked: Asked, material: Material, wanted: Wanted, now_ms: int) -> _Answered:
@@ -154,8 +183,30 @@ def _wanted(asked: Asked | CanonicalAddress, head: Head, now_ms: int, held_size:
     )
 
 
+def _require_leaf(campaign: CampaignLine, answered: _Answered, material: Material) -> None:
+    """Refuse what the line did not ask, before it is taken for a database that was altered."""
+    leaf = answer_leaf(
+        material.members[0].key,
+        question_hash_of(canonical_json(answered.question.body)),
+        answered.question.at_ms,
+        campaign.position,
+        decision_bytes(answered.decision),
+    )
+    if leaf != campaign.leaf:
+        raise QuestionError(
+            "this line asked something else, or what it was answered from was erased since",
+            pointer="/line",
+            code="other_line",
+        )
+
+
 def _assemble(
-    origin: str, material: Material, answered: _Answered | None, secret: str | None, held_size: int | None
+    origin: str,
+    material: Material,
+    answered: _Answered | None,
+    secret: str | None,
+    held_size: int | None,
+    campaign: CampaignLine | None,
 ) -> Bundle:
     head = material.head
     paths = dict(
@@ -182,7 +233,18 @@ def _assemble(
         token=answered.token if answered is not None else None,
         subject_key_secret=secret,
     )
+    if campaign is not None:
+        bundle = msgspec.structs.replace(bundle, campaign=_campaign(campaign, placed))
     return _with_extras(bundle, material, placed, held_size)
+
+
+def _campaign(campaign: CampaignLine, placed: Mapping[int, PlacedLeaf]) -> ShownCampaign:
+    return ShownCampaign(
+        event=_event(placed[campaign.event.index], campaign.event),
+        epoch=placed[campaign.position],
+        line=campaign.line,
+        proof=join_hashes(campaign.proof),
+    )
 
 
 def _with_extras(

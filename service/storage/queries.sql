@@ -133,3 +133,31 @@ SELECT digest, kind, index, body FROM document WHERE ledger_id = $1 AND digest =
 
 -- documents_of --
 SELECT digest, kind, index, body FROM document WHERE ledger_id = $1 AND kind = $2 ORDER BY index, digest
+
+-- standings_in_bulk --
+-- As `standings`, in two columns: a campaign reads millions of rows. The head's row has no key.
+SELECT NULL::bytea AS subject_key, int8send(epoch_index) || int8send(recorded_at_ms) || rulebook_hash AS standing
+FROM log_head WHERE ledger_id = $1
+UNION ALL
+SELECT subject_key, standing FROM subject WHERE ledger_id = $1 AND subject_key = ANY($2::bytea[])
+
+-- campaign --
+SELECT question FROM campaign WHERE ledger_id = $1 AND campaign = $2
+
+-- campaign_tile --
+SELECT hashes FROM campaign_tile WHERE ledger_id = $1 AND campaign = $2 AND level = $3 AND index = $4
+
+-- campaign_run --
+SELECT first_line, position, at_ms FROM campaign_run
+WHERE ledger_id = $1 AND campaign = $2 AND first_line <= $3 ORDER BY first_line DESC LIMIT 1
+
+-- put_campaign --
+INSERT INTO campaign (ledger_id, campaign, question) VALUES ($1, $2, $3)
+
+-- put_campaign_tiles --
+INSERT INTO campaign_tile (ledger_id, campaign, level, index, hashes)
+SELECT $1, $2, * FROM unnest($3::integer[], $4::bigint[], $5::bytea[])
+
+-- put_campaign_runs --
+INSERT INTO campaign_run (ledger_id, campaign, first_line, position, at_ms)
+SELECT $1, $2, * FROM unnest($3::bigint[], $4::bigint[], $5::bigint[])

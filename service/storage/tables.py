@@ -2,7 +2,8 @@
 
 Three kinds of tables, told apart by what the running service may do with them:
 
-* the log (`log_entry`, `log_tile`, `checkpoint`, `document`): INSERT and SELECT, by grant;
+* the log (`log_entry`, `log_tile`, `checkpoint`, `document`) and the trees of campaigns' answers (`campaign`,
+  `campaign_tile`, `campaign_run`): INSERT and SELECT, by grant;
 * what is derived from it (`log_head`, `subject`, `map_stratum`): also UPDATE, and rebuilt by an audit;
 * what may be erased (`sealed_record`, `subject_secret`): also DELETE.
 
@@ -206,6 +207,41 @@ class SubjectSecret(SQLModel, table=True):
     subject_key: bytes = Field(sa_column=_bytes("subject_key", primary_key=True))
     wrapped_key: bytes = Field(sa_column=_bytes("wrapped_key"))
     sealed_address: bytes = Field(sa_column=_bytes("sealed_address"))
+
+
+class Campaign(SQLModel, table=True):
+    """A checked campaign: what was asked of every line. Its root stands in the log, in its event."""
+
+    __tablename__ = "campaign"
+
+    ledger_id: int = Field(sa_column=_ledger_id())
+    campaign: bytes = Field(sa_column=_bytes("campaign", primary_key=True))
+    question: bytes = Field(sa_column=_bytes("question"))
+
+
+class CampaignTile(SQLModel, table=True):
+    """Up to 256 hashes of the tree of a campaign's answers: leaf hashes at level 0, tile roots above."""
+
+    __tablename__ = "campaign_tile"
+    __table_args__ = (CheckConstraint("octet_length(hashes) % 32 = 0", name="campaign_tile_holds_hashes"),)
+
+    ledger_id: int = Field(sa_column=_ledger_id())
+    campaign: bytes = Field(sa_column=_bytes("campaign", primary_key=True))
+    level: int = Field(sa_column=Column("level", Integer, primary_key=True, autoincrement=False))
+    index: int = Field(sa_column=_bigint("index", primary_key=True))
+    hashes: bytes = Field(sa_column=_bytes("hashes"))
+
+
+class CampaignRun(SQLModel, table=True):
+    """From `first_line` on, a campaign's lines were answered from this state, for this time of sending."""
+
+    __tablename__ = "campaign_run"
+
+    ledger_id: int = Field(sa_column=_ledger_id())
+    campaign: bytes = Field(sa_column=_bytes("campaign", primary_key=True))
+    first_line: int = Field(sa_column=_bigint("first_line", primary_key=True))
+    position: int = Field(sa_column=_bigint("position"))
+    at_ms: int = Field(sa_column=_bigint("at_ms"))
 
 
 class ApiKey(SQLModel, table=True):

@@ -12,6 +12,9 @@ from service.api.services import LedgerServices
 from service.core.errors import ForkError
 from service.ledger.admission import Admission
 from service.ledger.append import Appender
+from service.ledger.campaign import Campaigns
+from service.ledger.campaign import Parts as CampaignParts
+from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
@@ -32,6 +35,7 @@ from service.ledger.startup import check_start
 from service.ledger.unsubscribe import Unsubscribe
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
+from service.storage.campaigns import PostgresCampaigns
 from service.storage.kept_answers import PostgresAnswerRows
 from service.storage.postgres import PostgresStore
 from service.wiring.clock import now_ms
@@ -66,6 +70,7 @@ class LedgerParts:
     ledger_id: int
     name: str
     store: PostgresStore
+    campaigns: PostgresCampaigns
     answers: PostgresAnswerRows
     keys: LedgerKeys
     sealer: Sealer
@@ -88,6 +93,9 @@ class LedgerParts:
         checks = Checks(store, keys, admission, catalogue, past=past, clock=self.clock)
         proofs = Proofs(store, keys, admission, catalogue, opener=opener, clock=self.clock)
         checks.meter = proofs.meter = meter
+        parts = CampaignParts(
+            self.campaigns, keys, admission, catalogue, appender, self.clock, os.urandom, meter
+        )
         return LedgerServices(
             name=self.name,
             keys=keys,
@@ -96,6 +104,8 @@ class LedgerParts:
             catalogue=catalogue,
             checks=checks,
             proofs=proofs,
+            campaigns=Campaigns(parts),
+            campaign_proofs=CampaignProofs(store, self.campaigns, keys, opener, proofs),
             published=PublishedLog(store),
             unsubscribe=Unsubscribe(store, keys, admission, catalogue, appender, clock=self.clock),
             feed=Feed(store, opener, bell),
@@ -113,6 +123,7 @@ def ledger_parts(
         ledger_id=row.ledger_id,
         name=row.name,
         store=PostgresStore(pool, row.ledger_id),
+        campaigns=PostgresCampaigns(pool, row.ledger_id),
         answers=PostgresAnswerRows(pool, row.ledger_id),
         keys=keys,
         sealer=Sealer(keys.wrapping_key, os.urandom),

@@ -19,6 +19,7 @@ from service.cli.demo.theatre import Client, opened
 from service.core.verifier import verify_bundle
 from service.settings import read_settings
 from service.wiring.database import database
+from tests.bench import bench_campaign
 from tests.bench.ceilings import bare_endpoint
 from tests.bench.load import Measured, drive, request, stream
 from tests.support.http_service import JANE, grant, question
@@ -127,7 +128,10 @@ def show(figures: dict[str, Any], bundle: dict[str, float]) -> None:
 
 
 def main() -> None:
-    """Run everything against a service and database of its own."""
+    """Run everything against a service and database of its own; `campaign`: the campaign alone."""
+    if "campaign" in sys.argv:
+        bench_campaign.main()
+        return
     scale = 700 if "--quick" in sys.argv else 2_000
     with tempfile.TemporaryDirectory(prefix="consent-ledger-bench-") as folder:
         data = Path(folder)

@@ -40,14 +40,19 @@ def bare_endpoint() -> Iterator[int]:
         port = int(probe.getsockname()[1])
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(port,), daemon=True)
     server.start()
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
+    wait_until_open(port)
     try:
         yield port
     finally:
         server.terminate()
         server.join()
+
+
+def wait_until_open(port: int) -> None:
+    """Return when somebody listens on this port."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)

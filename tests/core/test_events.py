@@ -46,7 +46,18 @@ NEEDS: dict[str, dict[str, Any]] = {
     "form_published": {"form": ID, "address": None},
     "rulebook_published": {"rulebook": ID, "address": None},
     "key_rotated": {"key_id": "k2", "address": None},
-    "campaign_checked": {"root": ID, "count": 3, "address": None},
+    "campaign_checked": {
+        "campaign": ID[:32],
+        "root": ID,
+        "count": 3,
+        "allowed": 1,
+        "refused": 0,
+        "question": ID,
+        "from_position": 4,
+        "to_position": 9,
+        "complete": True,
+        "address": None,
+    },
 }
 TYPES = sorted(str(kind.__struct_config__.tag) for kind in get_args(SubmittedEvent))
 

@@ -146,6 +146,7 @@ def _any(schema: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - some JSON 
         return schema["enum"][0]
     if schema.get("format") == "date-time":
         return GRANT["occurred_at"]
-    fallback = "0" * 64 if "{64}" in schema.get("pattern", "") else f"{name[:8]}".replace("_", "-")
+    pattern = schema.get("pattern", "")
+    fallback = next(("0" * size for size in (64, 32) if f"{{{size}}}" in pattern), name[:8].replace("_", "-"))
     values = {"boolean": True, "integer": 1, "string": "NL" if name == "country" else fallback}
     return values[schema["type"]]

@@ -19,7 +19,7 @@ from tests.support.http_service import Service, grant, running, withdrawal
 async def served(database_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[Service, str]]:
     async with running(database_dsn, tmp_path) as service:
         services = service.composition.services
-        services.streams.heartbeat_seconds = 0.3
+        services.streams.seconds, services.streams.heartbeat_seconds = 600, 0.3
         config = uvicorn.Config(create_app(services), port=0, log_config=None, lifespan="off")
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve())

@@ -69,8 +69,7 @@ def readme_calls() -> list[Json]:
 
 def read_check(document: object) -> None:
     """Read a check as the route does."""
-    own, question = read_asked(document)
-    assert isinstance(own, AskedBody)
+    own, question = read_asked(document, AskedBody)
     parse_question(question)
     canonical_address(own.address.kind, own.address.value)
 

@@ -112,6 +112,8 @@ async def running(
     settings = Settings(**{"database_url": dsn, "data_dir": data, "pool_size": 3, **changes})
     async with open_services(settings, dsn) as composition:
         app = create_app(composition.services)
+        # This door hands an answer over when it is whole, so a stream has to have an end.
+        composition.services.streams.seconds = 0.2
         observed = Observed(app, composition.metrics, log_requests="all", tracing=tracing)
         (ledger_id,) = composition.services.ledgers
         # httpx and Litestar describe the same ASGI application with different types.

@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from service.core.events.envelope import Event
-from service.core.events.values import Channel, Country, Digest, FormId, Label, Name, SenderId, SenderKind
+from service.core.events.values import (
+    CampaignId,
+    Channel,
+    Country,
+    Digest,
+    FormId,
+    Label,
+    Name,
+    SenderId,
+    SenderKind,
+)
 
 
 class BusinessTransferred(
@@ -54,9 +64,21 @@ class KeyRotated(Event, frozen=True, kw_only=True):
 
 
 class CampaignChecked(Event, frozen=True, kw_only=True):
-    """A whole campaign was checked; `root` commits to every single answer."""
+    """A whole campaign was checked; `root` commits to every single one of its `count` answers, line by line.
 
+    `question` is the SHA-256 of what was asked of every line. The answers were made from the states of the
+    log between `from_position` and `to_position`, each from the newest then. `complete` is false where the
+    asker went away: the root then stands over what was answered until then.
+    """
+
+    campaign: CampaignId
     root: Digest
-    count: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+    count: Annotated[int, Meta(ge=1, le=1_000_000_000_000)]
+    allowed: Annotated[int, Meta(ge=0)]
+    refused: Annotated[int, Meta(ge=0)]
+    question: Digest
+    from_position: Annotated[int, Meta(ge=0)]
+    to_position: Annotated[int, Meta(ge=0)]
+    complete: bool
     category: Name | None = None
     channel: Channel | None = None

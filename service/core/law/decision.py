@@ -1,5 +1,6 @@
 """The answer: `decide` is a pure function of rulebook, standings, question and instant."""
 
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ _RESULTS: Final = {YES: "yes", NO: "no", UNKNOWN: "unknown"}
 _STOPS: Final = ("erasure", "refusal", "address")
 _GATES: Final = ("form", "hours")
 _FLIPS_MAX: Final = 256
+_STAMPS_KEPT: Final = 4_096
 
 
 class DecisionStep(Struct, frozen=True, gc=False):
@@ -167,6 +169,7 @@ def _expiry(
     return min(waiting) if waiting else None
 
 
+@lru_cache(maxsize=_STAMPS_KEPT)
 def stamp_ms(ms: int) -> str:
     """Return "YYYY-MM-DDTHH:MM:SS.mmmZ"."""
     day, rest = divmod(ms, DAY_MS)

@@ -1,0 +1,1 @@
+"""`consent-ledger check --file`: a list in, the same list with answers out."""
