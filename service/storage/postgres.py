@@ -1,14 +1,16 @@
 """The ledger's storage on PostgreSQL, by asyncpg: what the ports promise, nothing more."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import astuple
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
 
 from service.core.errors import ForkError, UnavailableError
 from service.core.merkle import HashRange
+from service.core.records import ZERO_HASH
 from service.ledger.ports import (
     Batch,
     DocumentRow,
@@ -219,54 +221,29 @@ class PostgresTransaction(PostgresReader):
             raise ForkError("another writer has taken this place in the log") from error
 
     async def _write(self, batch: Batch) -> None:
-        await self._copy_log(batch)
-        await self._copy_sealed(batch)
-        subjects = batch.subjects
-        columns = zip(*(astuple(row) for row in subjects.values()), strict=True)
-        await self._fetch("put_subjects", list(subjects), *map(list, columns))
-        await self._fetch("put_strata", list(batch.strata), list(batch.strata.values()))
-        if batch.documents:
-            documents = zip(*(astuple(row) for row in batch.documents), strict=True)
-            await self._fetch("put_documents", *map(list, documents))
-        await self._fetch("put_checkpoint", batch.head.size, batch.head.checkpoint)
-        await self._move_head(batch)
-
-    async def _copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
-        await self._connection.copy_records_to_table(table, records=rows, columns=["ledger_id", *columns])
-
-    async def _copy_log(self, batch: Batch) -> None:
-        own = self._ledger_id
-        await self._copy(
-            "log_entry",
-            ("index", "entry", "leaf_hash", "dedup_key", "body_tag"),
-            [
-                (own, row.index, row.entry, row.leaf_hash, row.dedup_key, row.body_tag)
-                for row in batch.entries
-            ],
-        )
-        if batch.tiles:
-            await self._copy("log_tile", ("level", "index", "hash"), [(own, *tile) for tile in batch.tiles])
-
-    async def _copy_sealed(self, batch: Batch) -> None:
-        own = self._ledger_id
-        await self._copy(
-            "sealed_record",
-            ("index", "subject_key", "sealed", "evidence"),
-            [(own, row.index, row.subject_key, row.sealed, row.evidence) for row in batch.records],
-        )
-        if batch.secrets:
-            await self._copy(
-                "subject_secret",
-                ("subject_key", "wrapped_key", "sealed_address"),
-                [(own, key, row.wrapped_key, row.sealed_address) for key, row in batch.secrets.items()],
-            )
-
-    async def _move_head(self, batch: Batch) -> None:
-        if batch.before is None:
-            await self._fetch("create_head", *astuple(batch.head))
-            return
-        status = await self._connection.execute(
-            SQL["advance_head"], self._ledger_id, *astuple(batch.head), batch.before.size, batch.before.root
-        )
-        if status != "UPDATE 1":
+        before = batch.before
+        if before is None:
+            await self._fetch("create_head", ZERO_HASH)
+        place = (before.size, before.root) if before is not None else (0, ZERO_HASH)
+        moved = await self._fetch("write_batch", *_columns(batch), *astuple(batch.head), *place)
+        if not moved:
             raise ForkError("the head moved under a lock that should have held it")
+
+
+def _columns(batch: Batch) -> Iterator[list[object]]:
+    """The batch's rows, column by column, in the order in which `write_batch` unnests them."""
+    subjects, secrets = batch.subjects, batch.secrets
+    yield from _fields(batch.entries, ("index", "entry", "leaf_hash", "dedup_key", "body_tag"))
+    yield from ([tile[place] for tile in batch.tiles] for place in range(3))
+    yield from _fields(batch.records, ("index", "subject_key", "sealed", "evidence"))
+    yield list(secrets)
+    yield from _fields(secrets.values(), ("wrapped_key", "sealed_address"))
+    yield list(subjects)
+    yield from _fields(subjects.values(), ("event_count", "last_index", "chain", "standing"))
+    yield from (list(batch.strata), list(batch.strata.values()))
+    yield from _fields(batch.documents, ("digest", "kind", "index", "body"))
+
+
+def _fields(rows: Collection[object], names: Sequence[str]) -> Iterator[list[object]]:
+    for name in names:
+        yield list(map(attrgetter(name), rows))
