@@ -9,12 +9,11 @@ from litestar.openapi import OpenAPIConfig
 
 from service.api import checks, configuration, events, feed, health, log
 from service.api.access import PUBLIC, Access
-from service.api.bodies import respond
+from service.api.bodies import REQUEST_BYTES_MAX, respond
 from service.api.contract import openapi_document
+from service.api.direct import Direct
 from service.api.problems import respond_with_problem
 from service.api.services import Services
-
-REQUEST_BYTES_MAX = 8_388_608
 
 
 @get("/openapi.json", opt={"scope": PUBLIC}, include_in_schema=False)
@@ -55,7 +54,7 @@ def create_app(services: Services) -> Litestar:
     """The application over these services. Litestar's own logging stays off: it would log bodies."""
     return Litestar(
         route_handlers=list(ROUTES),
-        middleware=[Access(services.keys)],
+        middleware=[Access(services.keys), Direct()],
         exception_handlers={Exception: _handle, HTTPException: _handle},
         state=State({"services": services}),
         request_max_body_size=REQUEST_BYTES_MAX,

@@ -7,10 +7,10 @@ import msgspec
 from litestar import Response, post
 from msgspec import UNSET, Meta, UnsetType
 
-from service.api.access import Principal, require_scope
+from service.api.access import require_scope
 from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.problems import ApiError
-from service.api.services import Services, ledger_of
+from service.api.services import asked_by
 from service.core.errors import QuestionError
 from service.core.events import milliseconds
 from service.core.law.explanation import Language, explain
@@ -89,18 +89,17 @@ def _asked(own: AskedBody, question: dict[str, object], *, with_detail: bool = T
     )
 
 
-@post("/v1/checks", status_code=200, opt={"scope": "check:read"})
+@post("/v1/checks", status_code=200, opt={"scope": "check:read", "direct": True})
 async def check(request: ApiRequest) -> Response[bytes]:
     """May this message be sent to this address now? A deny is an answer, not an error."""
-    services: Services = request.app.state.services
-    principal: Principal = request.state.principal
+    ledger, principal = asked_by(request)
     own, question = read_asked(await read_json(request))
     detail = DETAIL in principal.scopes
     asked = _asked(own, question, with_detail=detail)
     language = own.explain
     if not detail and (own.at or own.known_at or language):
         raise ApiError(403, "insufficient-scope", "The key may not do this", f"the key lacks {DETAIL}")
-    answer = await ledger_of(services, principal).checks.check(asked)
+    answer = await ledger.checks.check(asked)
     return respond(_answer(answer, language))
 
 
@@ -127,9 +126,8 @@ def _answer(answer: Answer, language: Language | None) -> AnswerBody:
 @post("/v1/proofs", status_code=200, opt={"scope": "proof:read"})
 async def prove(request: ApiRequest) -> Response[bytes]:
     """The bundle for a question, or for an address alone: everything needed to check it offline."""
-    services: Services = request.app.state.services
-    principal: Principal = request.state.principal
-    proofs = ledger_of(services, principal).proofs
+    ledger, principal = asked_by(request)
+    proofs = ledger.proofs
     own, question = read_asked(await read_json(request))
     if own.disclose:
         require_scope(principal, DISCLOSE)

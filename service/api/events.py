@@ -20,7 +20,7 @@ from service.api.bodies import (
 )
 from service.api.duplex import Duplex
 from service.api.problems import ApiError, problem_of
-from service.api.services import Services, ledger_of
+from service.api.services import asked_by
 from service.api.times import rfc3339
 from service.core.canonical import parse_strict
 from service.core.errors import FormatError, InputError, LedgerError
@@ -70,32 +70,30 @@ def _permitted(event: SubmittedEvent, principal: Principal) -> SubmittedEvent:
     return event
 
 
-@post("/v1/events", status_code=201, opt={"scope": None})
+@post("/v1/events", status_code=201, opt={"scope": None, "direct": True})
 async def record_event(request: ApiRequest) -> Response[bytes]:
     """Record one event. 201 when it is new, 200 when the same event was recorded before."""
-    services: Services = request.app.state.services
-    principal: Principal = request.state.principal
+    ledger, principal = asked_by(request)
     event = _permitted(parse_event(await read_json(request)), principal)
-    receipt = await ledger_of(services, principal).intake.record(event)
+    receipt = await ledger.intake.record(event)
     return respond(receipt_body(receipt), 200 if receipt.replayed else 201)
 
 
-@post("/v1/events/batch", status_code=207, opt={"scope": None})
+# Lines have no end that could be limited; `read_json` limits the other form itself.
+@post("/v1/events/batch", status_code=207, opt={"scope": None}, request_max_body_size=None)
 async def record_events(request: ApiRequest) -> Response[bytes]:
     """Record many: a JSON list of up to 1,000, or lines without end, each answered on its own, in order."""
-    services: Services = request.app.state.services
-    principal: Principal = request.state.principal
-    intake = ledger_of(services, principal).intake
+    ledger, principal = asked_by(request)
     require_media_type(request, JSON, NDJSON)
     if media_type(request) == NDJSON:
-        return Duplex(_stream(request, intake, principal), media_type=NDJSON)
+        return Duplex(_stream(request, ledger.intake, principal), media_type=NDJSON)
     body = await read_json(request)
     if not isinstance(body, dict) or body.keys() != {"events"} or not isinstance(body["events"], list):
         raise InputError("the body is an object with a list named events", pointer="/events", code="type")
     if not 1 <= len(body["events"]) <= ITEMS_MAX:
         raise ApiError(413, "too-many-items", f"A batch has 1 to {ITEMS_MAX} events; send more as NDJSON")
     events = [_read(item, principal) for item in body["events"]]
-    outcomes = await _record(intake, events)
+    outcomes = await _record(ledger.intake, events)
     return respond({"items": outcomes}, 207)
 
 

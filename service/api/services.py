@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from service.api.access import KeyRing, Principal
+from service.api.bodies import ApiRequest
 from service.api.problems import ApiError
 from service.api.streams import Streams
 from service.ledger.catalogue import Catalogue
@@ -57,6 +58,12 @@ class Services:
         self.draining = True
         for wake in self.on_drain:
             wake()
+
+
+def asked_by(request: ApiRequest) -> tuple[LedgerServices, Principal]:
+    """The caller of this request and its ledger. Raises `ApiError` 404 when that is not served here."""
+    principal: Principal = request.scope["state"]["principal"]
+    return ledger_of(request.app.state.services, principal), principal
 
 
 def ledger_of(services: Services, principal: Principal) -> LedgerServices:

@@ -10,6 +10,8 @@ A crash, step by step, by the failpoints' names:
 * `committed`: the events are in; the sender who tries again gets the receipt of the first time;
 * `marked`: as before, and the high-water mark knows it;
 * `answered`: nothing is left to lose.
+
+While the mark of one batch is written, the next is prepared; it is signed only when the mark took the last.
 """
 
 import asyncio
@@ -96,6 +98,7 @@ class Appender:
         self.on_committed: Callable[[int], None] = _nobody_listens
         self._queue: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._acknowledging: asyncio.Task[None] | None = None
         self._remembered = _Remembered()
         self._pending: dict[str, Stratum] = {}
         self._stopped: ForkError | None = None
@@ -143,6 +146,7 @@ class Appender:
         """Wait until everything queued so far is answered."""
         while self._flushing is not None:
             await asyncio.wait([self._flushing])
+        await self._acknowledged()
 
     async def _flush(self) -> None:
         """Write batches while there is something to write; an event never waits for company."""
@@ -151,34 +155,55 @@ class Appender:
             await asyncio.sleep(0)
             while self._queue:
                 batch, self._queue = self._queue[:BATCH_EVENTS_MAX], self._queue[BATCH_EVENTS_MAX:]
-                await self._answer(batch)
+                await self._settle(batch)
         finally:
             self._flushing = None
             if self._queue:
                 self._flushing = asyncio.create_task(self._flush())
 
-    async def _answer(self, batch: list[_Waiting]) -> None:
+    async def _settle(self, batch: list[_Waiting]) -> None:
+        """Commit a batch. Its senders are answered when the mark covers it, while the next is prepared."""
         self.meter.batch_begins(len(batch), len(self._queue))
         try:
-            outcomes: list[Receipt | LedgerError] = await self._commit([waiting.event for waiting in batch])
-        except LedgerError as error:
+            outcomes, head = await self._commit([waiting.event for waiting in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is, no sender may wait for ever
             # The outcome of this batch is unknown or none: the cache may be ahead of the database.
             self._remembered.strata = {}
-            if isinstance(error, ForkError):
-                self._stopped = error
-                self.meter.contradicted()
-            self.meter.batch_ends("stopped" if self._stopped else "unavailable", len(batch))
-            outcomes = [error] * len(batch)
-        except Exception as error:  # noqa: BLE001 - whatever it is, no sender may wait for ever
-            self._remembered.strata = {}
-            self.meter.batch_ends("failed", len(batch))
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(error)
+            self._refuse(batch, error)
             return
-        else:
-            head = self._remembered.head
-            self.meter.batch_ends("committed", len(batch), head.position if head is not None else None)
+        await self._acknowledged()
+        self._acknowledging = asyncio.create_task(self._acknowledge(batch, outcomes, head))
+
+    async def _acknowledged(self) -> None:
+        """Wait until the batch before is covered by the mark and answered, or refused."""
+        if self._acknowledging is not None:
+            await asyncio.wait([self._acknowledging])
+
+    async def _acknowledge(
+        self, batch: list[_Waiting], outcomes: list[Receipt | LedgerError], head: Head
+    ) -> None:
+        try:
+            if head.size > self._remembered.marked:
+                # For a replay too: whoever wrote that event may have died before the mark knew of it.
+                await self._mark.advance(head.size, head.checkpoint)
+                self._remembered.marked = head.size
+            self._reached("marked")
+        except Exception as error:  # noqa: BLE001 - as above
+            self._refuse(batch, error)
+            return
+        self.meter.batch_ends("committed", len(batch), head.position)
+        self.on_committed(head.position)
+        self._answer(batch, outcomes)
+
+    def _refuse(self, batch: list[_Waiting], error: Exception) -> None:
+        outcome = "unavailable" if isinstance(error, LedgerError) else "failed"
+        if isinstance(error, ForkError):
+            outcome, self._stopped = "stopped", error
+            self.meter.contradicted()
+        self.meter.batch_ends(outcome, len(batch))
+        self._answer(batch, [error] * len(batch))
+
+    def _answer(self, batch: list[_Waiting], outcomes: Sequence[Receipt | Exception]) -> None:
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.answer.done():
                 continue
@@ -188,9 +213,12 @@ class Appender:
                 waiting.answer.set_exception(outcome)
         self._reached("answered")
 
-    async def _commit(self, events: list[Admitted]) -> list[Receipt | LedgerError]:
+    def _refuse_if_stopped(self) -> None:
         if self._stopped is not None:
             raise self._stopped
+
+    async def _commit(self, events: list[Admitted]) -> tuple[list[Receipt | LedgerError], Head]:
+        self._refuse_if_stopped()
         self._reached("queued")
         async with self._store.transaction() as transaction:
             head = await transaction.lock_head()
@@ -204,13 +232,7 @@ class Appender:
         if new_head is not head:
             self._remembered.head = new_head
             self._remembered.strata.update(self._pending)
-        if new_head.size > self._remembered.marked:
-            # For a replay too: whoever wrote that event may have died before the mark knew of it.
-            await self._mark.advance(new_head.size, new_head.checkpoint)
-            self._remembered.marked = new_head.size
-        self._reached("marked")
-        self.on_committed(new_head.position)
-        return outcomes
+        return outcomes, new_head
 
     def _check_extends(self, head: Head) -> None:
         """Refuse to sign on top of anything but what was signed; drop the cache when another process did."""
@@ -262,6 +284,9 @@ class Appender:
         self._reached("read")
         places = [epoch.add(event) for event in events]
         changes = await self._update_map(transaction, head, epoch.map_updates())
+        # What the mark refused must not be built upon: nothing more is signed before it took the batch before.
+        await self._acknowledged()
+        self._refuse_if_stopped()
         batch = epoch.close(
             changes.root, {prefix: stratum.to_bytes() for prefix, stratum in changes.changed.items()}
         )
