@@ -1,8 +1,8 @@
 """The short way to the routes that are asked most: no parsing of arguments, no building of answers.
 
-Litestar spends more on a request than these handlers do. A route with `opt={"direct": True}` keeps its place in
-the router, the middleware, the error handler and the contract; only what lies between them is left out, which
-a handler that takes the request and returns its answer in bytes does not need.
+Litestar spends more on a request than these handlers do. A route with `opt={"direct": True}` keeps its place
+in the router, the middleware, the error handler and the contract; only what lies between them is left out,
+which a handler that takes the request and returns its answer in bytes does not need.
 """
 
 from litestar import Request, Response
@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 
 class Direct(ASGIMiddleware):
-    """Calls the handler of such a route itself. Stands last, so that whatever guards a request has its turn."""
+    """Calls the handler of such a route itself. Stands last: what guards a request has its turn before."""
 
     scopes = (ScopeType.HTTP,)
 

@@ -16,7 +16,9 @@ While the mark of one batch is written, the next is prepared; it is signed only 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from service.core.checkpoint import Checkpoint, open_checkpoint
 from service.core.entries import recorded_at_ms
@@ -284,7 +286,7 @@ class Appender:
         self._reached("read")
         places = [epoch.add(event) for event in events]
         changes = await self._update_map(transaction, head, epoch.map_updates())
-        # What the mark refused must not be built upon: nothing more is signed before it took the batch before.
+        # What the mark refused is not built upon: nothing is signed before it took the batch before.
         await self._acknowledged()
         self._refuse_if_stopped()
         batch = epoch.close(

@@ -230,7 +230,7 @@ class PostgresTransaction(PostgresReader):
             raise ForkError("the head moved under a lock that should have held it")
 
 
-def _columns(batch: Batch) -> Iterator[list[object]]:
+def _columns(batch: Batch) -> Iterator[Sequence[object]]:
     """The batch's rows, column by column, in the order in which `write_batch` unnests them."""
     subjects, secrets = batch.subjects, batch.secrets
     yield from _fields(batch.entries, ("index", "entry", "leaf_hash", "dedup_key", "body_tag"))
@@ -244,6 +244,6 @@ def _columns(batch: Batch) -> Iterator[list[object]]:
     yield from _fields(batch.documents, ("digest", "kind", "index", "body"))
 
 
-def _fields(rows: Collection[object], names: Sequence[str]) -> Iterator[list[object]]:
+def _fields(rows: Collection[object], names: Sequence[str]) -> Iterator[Sequence[object]]:
     for name in names:
         yield list(map(attrgetter(name), rows))

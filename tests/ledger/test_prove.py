@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from service.core.bundle import Bundle, parse_bundle
 from service.core.errors import QuestionError
@@ -248,7 +249,9 @@ async def test_a_standing_changed_behind_the_back_changes_no_proof() -> None:
     key = ledger.admission.subject_of(ledger.address(LEFT))
     row = ledger.store.subjects.get(key, ledger.store.version)
     assert row is not None
-    ledger.store.subjects.put(key, replace(row, standing=encode_standing(EMPTY)), ledger.store.version)
+    ledger.store.subjects.put(
+        key, structs.replace(row, standing=encode_standing(EMPTY)), ledger.store.version
+    )
     verdict = await proved(ledger, ledger.ask(LEFT))
     assert verdict.answer is not None
     assert verdict.answer.reason_code == "WITHDRAWN"
