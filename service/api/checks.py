@@ -1,7 +1,7 @@
 """`POST /v1/checks` and `/v1/proofs`: the answer, and its proof."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, post
@@ -41,6 +41,7 @@ class AskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_position: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
     proof: str | None = None
     disclose: bool = False
+    documents: Literal["shown", "by_hash"] = "shown"
     explain: Language | None = None
 
 
@@ -131,9 +132,10 @@ async def prove(request: ApiRequest) -> Response[bytes]:
     own, question = read_asked(await read_json(request))
     if own.disclose:
         require_scope(principal, DISCLOSE)
-    if question:
-        bundle = await proofs.bundle(_asked(own, question), disclose=own.disclose)
-    else:
-        address = canonical_address(own.address.kind, own.address.value)
-        bundle = await proofs.bundle(address, disclose=own.disclose)
+    address = canonical_address(own.address.kind, own.address.value)
+    bundle = await proofs.bundle(
+        _asked(own, question) if question else address,
+        disclose=own.disclose,
+        with_documents=own.documents == "shown",
+    )
     return Response(bundle, media_type=BUNDLE, headers={"cache-control": "no-store"})
