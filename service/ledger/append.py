@@ -16,7 +16,7 @@ While the mark of one batch is written, the next is prepared; it is signed only 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -25,24 +25,14 @@ from service.core.entries import recorded_at_ms
 from service.core.errors import (
     ConflictError,
     ForkError,
-    FormatError,
     LedgerError,
     ProofError,
-    RootMismatchError,
     UnavailableError,
 )
 from service.core.merkle import Frontier
-from service.core.prefix_map import (
-    MissingStrataError,
-    Stratum,
-    UpdateResult,
-    levels_for,
-    plan_prefixes,
-    root_of,
-    update,
-)
 from service.ledger.admission import Admitted
 from service.ledger.keys import LedgerKeys, Sealer
+from service.ledger.map_cache import MapCache
 from service.ledger.ports import (
     UNMETERED,
     Clock,
@@ -58,7 +48,6 @@ from service.ledger.sequence import Epoch, Receipt
 
 BATCH_EVENTS_MAX = 256
 QUEUE_EVENTS_MAX = 16_384
-STRATA_CACHED_MAX = 200_000
 
 
 @dataclass(slots=True)
@@ -72,7 +61,6 @@ class _Remembered:
     """What this process knows of the log as it left it. Never believed against the head row."""
 
     head: Head | None = None
-    strata: dict[str, Stratum] = field(default_factory=dict)
     marked: int = 0
     """Up to here the high-water mark is known to reach."""
 
@@ -102,7 +90,7 @@ class Appender:
         self._flushing: asyncio.Task[None] | None = None
         self._acknowledging: asyncio.Task[None] | None = None
         self._remembered = _Remembered()
-        self._pending: dict[str, Stratum] = {}
+        self._map = MapCache()
         self._stopped: ForkError | None = None
 
     @property
@@ -170,7 +158,7 @@ class Appender:
             outcomes, head = await self._commit([waiting.event for waiting in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, no sender may wait for ever
             # The outcome of this batch is unknown or none: the cache may be ahead of the database.
-            self._remembered.strata = {}
+            self._map.forget()
             self._refuse(batch, error)
             return
         await self._acknowledged()
@@ -233,7 +221,7 @@ class Appender:
         self._reached("committed")
         if new_head is not head:
             self._remembered.head = new_head
-            self._remembered.strata.update(self._pending)
+            self._map.take_over()
         return outcomes, new_head
 
     def _check_extends(self, head: Head) -> None:
@@ -253,7 +241,7 @@ class Appender:
             raise ForkError(f"the head of {head.size} entries was altered: {error}") from error
         if signed != Checkpoint(origin, head.size, head.root) or roots != {head.root}:
             raise ForkError(f"the head of {head.size} entries is not the one that was signed")
-        self._remembered.strata.clear()
+        self._map.forget()
 
     async def _append_under_lock(
         self, transaction: Transaction, head: Head, events: list[Admitted]
@@ -285,7 +273,7 @@ class Appender:
         epoch.load(await transaction.subjects(list(touched)))
         self._reached("read")
         places = [epoch.add(event) for event in events]
-        changes = await self._update_map(transaction, head, epoch.map_updates())
+        changes = await self._map.update(transaction, head, epoch.map_updates())
         # What the mark refused is not built upon: nothing is signed before it took the batch before.
         await self._acknowledged()
         self._refuse_if_stopped()
@@ -299,42 +287,7 @@ class Appender:
             Receipt(index, new.recorded_at_ms, leaf_hash, new.position, new.checkpoint)
             for index, leaf_hash in places
         ]
-        self._pending = changes.changed
         return receipts, new
-
-    async def _update_map(
-        self, transaction: Transaction, head: Head, updates: dict[bytes, bytes]
-    ) -> UpdateResult:
-        """What the batch changes in the map. The cache takes it over only once it is committed."""
-        cache = self._remembered.strata
-        if len(cache) > STRATA_CACHED_MAX:
-            cache.clear()
-        asked: set[str] = set()
-        wanted = set() if cache else plan_prefixes(updates, levels_for(head.subject_count))
-        while True:
-            if wanted:
-                cache |= await self._read_strata(transaction, head, wanted)
-            asked |= wanted
-            try:
-                return update(cache, updates)
-            except MissingStrataError as error:
-                wanted = set(error.prefixes)
-                if wanted <= asked:
-                    raise ForkError("strata of the map are missing from the database") from error
-            except RootMismatchError as error:
-                raise ForkError(f"the map was changed behind the service's back: {error}") from error
-
-    @staticmethod
-    async def _read_strata(transaction: Transaction, head: Head, prefixes: set[str]) -> dict[str, Stratum]:
-        """Those that exist. Each is compared with its parent when used; the top has only the head."""
-        rows = await transaction.strata(prefixes)
-        try:
-            strata = {prefix: Stratum.from_bytes(slots, prefix=prefix) for prefix, slots in rows.items()}
-        except FormatError as error:
-            raise ForkError(f"the map was changed behind the service's back: {error}") from error
-        if "" in strata and root_of(strata[""]) != head.map_root:
-            raise ForkError("the map was changed behind the service's back: its root is not the head's")
-        return strata
 
 
 def _nobody_listens(_position: int) -> None:
