@@ -87,7 +87,7 @@ def measure_decide() -> list[Line]:
         decoding = median_us(partial(decode_standing, data))
         lines.append(
             Line(
-                f"decide after {count:,} events (standing: {len(data):,} bytes, decoded in {decoding:.1f} µs)",
+                f"decide after {count:,} events (of {len(data):,} bytes, decoded in {decoding:.1f} µs)",
                 f"{taken[count]:.1f} µs",
                 f"{taken[5]:.1f} µs, 5 events" if count > 5 else "",
                 f"{taken[count] / taken[5]:.2f}" if count > 5 else "",
