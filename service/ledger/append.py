@@ -181,17 +181,19 @@ class Appender:
         except Exception as error:  # noqa: BLE001 - as above
             self._refuse(batch, error)
             return
+        self._answer(batch, outcomes)
         self.meter.batch_ends("committed", len(batch), head.position)
         self.on_committed(head.position)
-        self._answer(batch, outcomes)
 
     def _refuse(self, batch: list[_Waiting], error: Exception) -> None:
         outcome = "unavailable" if isinstance(error, LedgerError) else "failed"
         if isinstance(error, ForkError):
             outcome, self._stopped = "stopped", error
-            self.meter.contradicted()
-        self.meter.batch_ends(outcome, len(batch))
+        # First of all: no fault of those who only count may keep a sender waiting.
         self._answer(batch, [error] * len(batch))
+        self.meter.batch_ends(outcome, len(batch))
+        if outcome == "stopped":
+            self.meter.contradicted()
 
     def _answer(self, batch: list[_Waiting], outcomes: Sequence[Receipt | Exception]) -> None:
         for waiting, outcome in zip(batch, outcomes, strict=True):
