@@ -24,6 +24,7 @@ from service.api import (
 from service.api.access import Access
 from service.api.bodies import respond
 from service.api.contract import openapi_document
+from service.api.direct import Direct
 from service.api.principal import PUBLIC
 from service.api.problems import respond_with_problem
 from service.api.services import Services
@@ -76,7 +77,7 @@ def create_app(services: Services) -> Litestar:
     """The application over these services. Litestar's own logging stays off: it would log bodies."""
     return Litestar(
         route_handlers=list(ROUTES),
-        middleware=[Access(services.keys, services.quotas)],
+        middleware=[Access(services.keys, services.quotas), Direct()],
         exception_handlers={Exception: _handle, HTTPException: _handle},
         state=State({"services": services}),
         request_max_body_size=limits.BODY_BYTES_MAX,

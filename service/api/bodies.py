@@ -22,19 +22,52 @@ NDJSON = "application/x-ndjson"
 _ENCODER = msgspec.json.Encoder()
 
 
+def header(request: ApiRequest, name: bytes) -> str:
+    """A header of this lower-case name, empty where it was not sent. Builds no map of all of them."""
+    for known, value in request.scope["headers"]:
+        if known == name:
+            return value.decode("latin-1")
+    return ""
+
+
 def media_type(request: ApiRequest) -> str:
     """The declared type of the body, without its parameters, in lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return header(request, b"content-type").partition(";")[0].strip().lower()
 
 
 async def read_json(request: ApiRequest) -> object:
     """The body as strictly parsed JSON.
 
-    Raises `ApiError` 415 for another media type or a content coding and `FormatError` for what is not JSON.
+    Raises `ApiError` 415 for another media type or a content coding, 413 for a body that is larger than
+    its route reads, and `FormatError` for what is not JSON.
     """
     require_media_type(request, JSON)
-    body = b"".join([chunk async for chunk in chunks(request)])
-    return parse_strict(body, max_depth=JSON_DEPTH_MAX)
+    most = request.route_handler.resolve_request_max_body_size()
+    return parse_strict(await _whole(request, most or BATCH_BYTES_MAX), max_depth=JSON_DEPTH_MAX)
+
+
+async def read_batch(request: ApiRequest) -> object:
+    """The body of a JSON batch, on a route whose streams have no limit. Raises as `read_json`."""
+    require_media_type(request, JSON)
+    return parse_strict(await _whole(request, BATCH_BYTES_MAX), max_depth=JSON_DEPTH_MAX)
+
+
+async def _whole(request: ApiRequest, most: int) -> bytes:
+    arrived: list[bytes] = []
+    size, more = 0, True
+    # Refused before it is read where its length is announced.
+    announced = header(request, b"content-length")
+    if announced.isdecimal() and int(announced) > most:
+        raise ApiError(413, "content-too-large", "The body is larger than is read here")
+    while more:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise ApiError(400, "malformed-request", "The request cannot be understood", "it was cut off")
+        arrived.append(message.get("body", b""))
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+        if size > most:
+            raise ApiError(413, "content-too-large", "The body is larger than is read here")
+    return arrived[0] if len(arrived) == 1 else b"".join(arrived)
 
 
 async def chunks(request: ApiRequest) -> AsyncIterator[bytes]:
@@ -51,24 +84,10 @@ async def chunks(request: ApiRequest) -> AsyncIterator[bytes]:
         ) from None
 
 
-async def read_batch(request: ApiRequest) -> object:
-    """The body of a JSON batch, on a route whose streams have no limit of their own.
-
-    Raises as `read_json`, and `ApiError` 413.
-    """
-    require_media_type(request, JSON)
-    body = bytearray()
-    async for chunk in chunks(request):
-        body += chunk
-        if len(body) > BATCH_BYTES_MAX:
-            raise ApiError(413, "content-too-large", "The body is larger than is read here")
-    return parse_strict(bytes(body), max_depth=JSON_DEPTH_MAX)
-
-
 def require_media_type(request: ApiRequest, *accepted: str) -> str:
     """The body's media type, if it is one of `accepted` and not compressed. Raises `ApiError` 415."""
     declared = media_type(request)
-    if declared not in accepted or request.headers.get("content-encoding", "identity") != "identity":
+    if declared not in accepted or header(request, b"content-encoding") not in ("", "identity"):
         raise ApiError(
             415,
             "unsupported-media-type",

@@ -1,16 +1,16 @@
 """`POST /v1/checks` and `/v1/proofs`: the answer, and its proof."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from litestar import Response, post
 from msgspec import UNSET, Meta, UnsetType
 
 from service.api.bodies import ApiRequest, convert, read_json, respond
-from service.api.principal import READS, InsufficientScopeError, Principal, require_scope
+from service.api.principal import READS, InsufficientScopeError, require_scope
 from service.api.quotas import Allowance
-from service.api.services import LedgerServices, Services, ledger_of
+from service.api.services import LedgerServices, Services, asked_by
 from service.api.unsubscribe_links import UnsubscribeHeaders, unsubscribe_headers
 from service.core.errors import QuestionError
 from service.core.events import milliseconds
@@ -44,6 +44,7 @@ class AskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_position: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
     proof: str | None = None
     disclose: bool = False
+    documents: Literal["shown", "by_hash"] = "shown"
     explain: Language | None = None
 
 
@@ -113,24 +114,22 @@ def _asked(own: AskedBody, question: dict[str, object], *, with_detail: bool = T
     )
 
 
-@post("/v1/checks", status_code=200, opt={"scope": "check:read", "effect": READS})
+@post("/v1/checks", status_code=200, opt={"scope": "check:read", "effect": READS, "direct": True})
 async def check(request: ApiRequest) -> Response[bytes]:
     """May this message be sent to this address now? A deny is an answer, not an error."""
-    services: Services = request.app.state.services
-    principal: Principal = request.state.principal
+    ledger, principal = asked_by(request)
     own, question = read_asked(await read_json(request), AskedBody)
     detail = DETAIL in principal.scopes
     asked = _asked(own, question, with_detail=detail)
     language = own.explain
     if not detail and (own.at or own.known_at or language):
         raise InsufficientScopeError(DETAIL)
-    ledger = ledger_of(services, principal)
     allowance: Allowance = request.state.allowance
     allowance.spend([ledger.checks.subject_of(asked.address)])
     answer = await ledger.checks.check(asked)
     body = _answer(answer, language)
     if answer.decision.decision == "allow":
-        body.unsubscribe = _way_out(services, ledger, asked)
+        body.unsubscribe = _way_out(request.app.state.services, ledger, asked)
     return respond(body)
 
 
@@ -169,9 +168,7 @@ def _answer(answer: Answer, language: Language | None) -> AnswerBody:
 @post("/v1/proofs", status_code=200, opt={"scope": "proof:read", "effect": READS})
 async def prove(request: ApiRequest) -> Response[bytes]:
     """The bundle for a question, or for an address alone: everything needed to check it offline."""
-    services: Services = request.app.state.services
-    principal: Principal = request.state.principal
-    ledger = ledger_of(services, principal)
+    ledger, principal = asked_by(request)
     own, question = read_asked(await read_json(request), ProvedBody)
     if own.disclose:
         require_scope(principal, DISCLOSE)
@@ -182,7 +179,9 @@ async def prove(request: ApiRequest) -> Response[bytes]:
         bundle = await _prove_line(ledger.campaign_proofs, own, question)
     else:
         wanted = _asked(own, question) if question else address
-        bundle = await ledger.proofs.bundle(wanted, disclose=own.disclose)
+        bundle = await ledger.proofs.bundle(
+            wanted, disclose=own.disclose, with_documents=own.documents == "shown"
+        )
     return Response(bundle, media_type=BUNDLE, headers={"cache-control": "no-store"})
 
 

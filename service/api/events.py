@@ -24,7 +24,7 @@ from service.api.limits import ITEMS_MAX
 from service.api.principal import WRITES, Principal, require_scope
 from service.api.problems import ApiError, problem_of
 from service.api.quotas import Allowance
-from service.api.services import Services, ledger_of
+from service.api.services import asked_by
 from service.api.times import rfc3339
 from service.core.canonical import parse_strict
 from service.core.errors import FormatError, InputError, LedgerError
@@ -95,12 +95,15 @@ def _require_room(events: Iterable[SubmittedEvent | Exception], intake: Intake) 
         )
 
 
-@post("/v1/events", status_code=201, opt={"scope": None, "effect": WRITES, "unlimited": True})
+@post(
+    "/v1/events",
+    status_code=201,
+    opt={"scope": None, "effect": WRITES, "unlimited": True, "direct": True},
+)
 async def record_event(request: ApiRequest) -> Response[bytes]:
     """Record one event. 201 when it is new, 200 when the same event was recorded before."""
-    services: Services = request.app.state.services
-    principal: Principal = request.state.principal
-    intake = ledger_of(services, principal).intake
+    ledger, principal = asked_by(request)
+    intake = ledger.intake
     event = _permitted(parse_event(await read_json(request)), principal, request.state.allowance)
     _require_room([event], intake)
     receipt = await intake.record(event)
@@ -117,9 +120,8 @@ async def record_event(request: ApiRequest) -> Response[bytes]:
 )
 async def record_events(request: ApiRequest) -> Response[bytes]:
     """Record many: a JSON list of up to 1,000, or lines without end, each answered on its own, in order."""
-    services: Services = request.app.state.services
-    principal: Principal = request.state.principal
-    intake = ledger_of(services, principal).intake
+    ledger, principal = asked_by(request)
+    intake = ledger.intake
     permit = partial(_permitted, principal=principal, allowance=request.state.allowance)
     require_media_type(request, JSON, NDJSON)
     if media_type(request) == NDJSON:

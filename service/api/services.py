@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from service.api.bodies import ApiRequest
 from service.api.key_desk import KeyDesk
 from service.api.principal import KeyRing, Principal
 from service.api.problems import ApiError
@@ -75,6 +76,12 @@ class Services:
         self.draining = True
         for wake in self.on_drain:
             wake()
+
+
+def asked_by(request: ApiRequest) -> tuple[LedgerServices, Principal]:
+    """The caller of this request and its ledger. Raises `ApiError` 404 when that is not served here."""
+    principal: Principal = request.scope["state"]["principal"]
+    return ledger_of(request.app.state.services, principal), principal
 
 
 def ledger_of(services: Services, principal: Principal) -> LedgerServices:

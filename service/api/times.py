@@ -1,10 +1,13 @@
 """Times as the interface writes them: RFC 3339, UTC, milliseconds."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+# All events of a batch carry one time.
+@lru_cache(maxsize=256)
 def rfc3339(milliseconds: int) -> str:
     """`2026-11-23T10:15:00.000Z` of milliseconds since 1970."""
     moment = _EPOCH + timedelta(milliseconds=milliseconds)

@@ -1,6 +1,8 @@
 """`consent-ledger verify`: needs neither the service nor a database nor a network."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -9,6 +11,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from service.core.bundle import parse_bundle
+from service.core.errors import FormatError
 from service.core.notes import Verifier, parse_verifier
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
@@ -29,15 +33,27 @@ _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "not checke
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A checkpoint of this log that you kept from before.",
 )
+@click.option(
+    "--documents",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    help="Forms, rulebook and packs you hold, for a bundle that only names them: a file, a folder of"
+    " files, or another bundle that shows them; repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
-def verify(*, bundle: Path, keys: tuple[str, ...], held: Path | None, as_json: bool) -> int:
+def verify(
+    *, bundle: Path, keys: tuple[str, ...], held: Path | None, documents: tuple[Path, ...], as_json: bool
+) -> int:
     """Verify the proof bundle in the file BUNDLE, or - for standard input.
 
     Exit status 0 when it verifies, 1 when it does not, 2 when it cannot be read.
     """
     raw = _read(bundle)
     verdict = verify_bundle(
-        raw, verifiers=[_verifier(key) for key in keys], held=held.read_bytes() if held else None
+        raw,
+        verifiers=[_verifier(key) for key in keys],
+        held=held.read_bytes() if held else None,
+        documents=[body for path in documents for body in _documents(path)],
     )
     if as_json:
         click.echo(msgspec.json.encode(verdict))
@@ -60,6 +76,16 @@ def _read(path: Path) -> bytes:
         raise click.ClickException("nothing was read: the bundle is empty")
     # A file that went through an editor or a shell may have gained a line end; a bundle has none of its own.
     return raw.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _documents(path: Path) -> Iterator[bytes]:
+    """What a file or the files of a folder hold: a document each, or a bundle's documents."""
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.is_file():
+            body = file.read_bytes()
+            yield body
+            with suppress(FormatError):
+                yield from (text.encode() for text in parse_bundle(body.rstrip()).documents.values())
 
 
 def _verifier(key: str) -> Verifier:

@@ -9,7 +9,8 @@
  6. Map: each subject stands in the epoch's map with exactly this head, or does not stand in it at all.
  7. Events: each opens its commitment, follows the one before it, is in the log, and the last leads to the
     head; everybody linked with the address, and the sender, is shown, and nobody else.
- 8. Documents: forms, rulebook and packs hash to their names, and the rulebook is the one in force.
+ 8. Documents: forms, rulebook and packs hash to their names, and the rulebook is the one in force. Packs may
+    be left out; what could need one of them then fails in step 9.
  9. Decision: derived again from the records, it is the one claimed, in the bundle and in its token; where the
     question was one line of a campaign, it is that line's answer under the root that the log holds.
 10. The verdict lists every check and says the level reached, never more.
@@ -51,15 +52,22 @@ class _Signed:
     token: dict[str, Any] | None
 
 
-def verify_bundle(raw: bytes, *, verifiers: Sequence[Verifier] = (), held: bytes | None = None) -> Verdict:
+def verify_bundle(
+    raw: bytes,
+    *,
+    verifiers: Sequence[Verifier] = (),
+    held: bytes | None = None,
+    documents: Sequence[bytes] = (),
+) -> Verdict:
     """Verify a bundle; never raises on bad input.
 
     `verifiers` are the keys the caller trusts: log keys (pinned by origin) and witnesses. `held` is a signed
-    checkpoint of the same log that the caller kept from before.
+    checkpoint of the same log that the caller kept from before. `documents` are forms, rulebooks and packs
+    that the caller holds, for a bundle that names them by hash only.
     """
     report = Report()
     try:
-        _verify(raw, verifiers, held, report)
+        _verify(raw, verifiers, held, documents, report)
     except LedgerError as error:
         report.failed(str(error))
     except Exception as error:  # noqa: BLE001 - whatever a bundle provokes, it is then not verified
@@ -67,7 +75,13 @@ def verify_bundle(raw: bytes, *, verifiers: Sequence[Verifier] = (), held: bytes
     return report.verdict()
 
 
-def _verify(raw: bytes, verifiers: Sequence[Verifier], held: bytes | None, report: Report) -> None:
+def _verify(
+    raw: bytes,
+    verifiers: Sequence[Verifier],
+    held: bytes | None,
+    documents: Sequence[bytes],
+    report: Report,
+) -> None:
     # (1) Format.
     report.begin(1)
     bundle = parse_bundle(raw)
@@ -94,7 +108,7 @@ def _verify(raw: bytes, verifiers: Sequence[Verifier], held: bytes | None, repor
     check_links(bundle, parts, report)
     # (8) Documents.
     report.begin(8)
-    texts = check_documents(bundle, parts, epoch, tree, report)
+    texts = check_documents(bundle, parts, epoch, tree, documents, report)
     # (9) Decision.
     report.begin(9)
     check_answer(bundle, parts, texts, (tree, signed.checkpoint, signed.token), report)

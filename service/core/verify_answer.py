@@ -1,34 +1,35 @@
 """Steps 8 and 9 of the verification: the texts are the ones that were in force, and the answer follows."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain as chained
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from service.core.bundle import Bundle, PlacedLeaf, ShownQuestion
 from service.core.canonical import canonical_json, parse_canonical
 from service.core.checkpoint import Checkpoint
 from service.core.entries import EpochEntry, decode_entry
-from service.core.errors import ProofError
+from service.core.errors import FormatError, ProofError
 from service.core.events import Form, parse_form
 from service.core.history import Part, named_forms, standings_of
 from service.core.law.decision import decide, decision_body
 from service.core.law.question import parse_question, question_body
-from service.core.law.rulebook import Rulebook, load_rulebook
+from service.core.law.rulebook import Rulebook, RulebookDocument, load_rulebook
 from service.core.verdict import Report, answer_of
 from service.core.verify_campaign import campaign_epoch, check_campaign
 from service.core.verify_subjects import Tree
 
-_RULEBOOKS_KEPT = 8
+_RULEBOOKS_KEPT = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The documents of a bundle, each under its own hash. `rulebook` is None where nothing was asked."""
+    """The forms and the rulebook of a bundle, read. `rulebook` is None where nothing was asked."""
 
     forms: Mapping[str, Form]
     rulebook: Rulebook | None
@@ -36,32 +37,42 @@ class Texts:
 
 
 def check_documents(
-    bundle: Bundle, parts: Sequence[Part], epoch: EpochEntry, tree: Tree, report: Report
+    bundle: Bundle,
+    parts: Sequence[Part],
+    epoch: EpochEntry,
+    tree: Tree,
+    documents: Iterable[bytes],
+    report: Report,
 ) -> Texts:
-    """Step 8. Raises `ProofError`, or `InputError` for a form or rulebook that cannot be read."""
+    """Step 8, with the `documents` that the verifier holds already.
+
+    Raises `ProofError`, or `InputError` for a form or rulebook that cannot be read.
+    """
     for digest, text in bundle.documents.items():
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             raise ProofError("A document is not the one its hash names.")
+    texts = documents_by_hash(documents) | {name: text.encode() for name, text in bundle.documents.items()}
     names = named_forms(chained.from_iterable(part.logged for part in parts))
-    if not names <= bundle.documents.keys():
+    if not names <= texts.keys():
         raise ProofError("A form that an event names is left out.")
-    forms = {name: parse_form(parse_canonical(bundle.documents[name].encode())) for name in names}
+    forms = {name: parse_form(parse_canonical(texts[name])) for name in names}
     report.passed("forms", f"{len(forms)} form text(s) are the ones the events name.")
     in_force = _rulebook_in_force(bundle, epoch, tree, report)
     if bundle.question is None:
-        if bundle.documents.keys() != names:
+        if not bundle.documents.keys() <= names:
             raise ProofError("A document is shown that nothing names.")
         report.not_checked("rulebook", "Nothing was asked, so no rulebook is needed.")
         return Texts(forms, None, in_force)
-    body = bundle.documents.get(in_force.hex())
+    body = texts.get(in_force.hex())
     if body is None:
-        raise ProofError("The rulebook that was in force is left out.")
-    packs = {name: text.encode() for name, text in bundle.documents.items() if name not in names}
-    packs.pop(in_force.hex(), None)
-    rulebook = loaded_rulebook(body.encode(), tuple(sorted(packs.items())))
-    if packs.keys() != set(rulebook.document.packs.values()):
+        raise ProofError(
+            "The rulebook that was in force is left out, and was not handed in beside the bundle."
+        )
+    packs = named_packs(body).values()
+    if not bundle.documents.keys() <= {*names, in_force.hex(), *packs}:
         raise ProofError("A document is shown that nothing names.")
-    report.passed("rulebook", "The rulebook and its packs are the ones in force, by the hash in the log.")
+    rulebook = loaded_rulebook(body, tuple(sorted((name, texts[name]) for name in packs if name in texts)))
+    report.passed("rulebook", "The rulebook and the packs shown are those in force, by the hash in the log.")
     return Texts(forms, rulebook, in_force)
 
 
@@ -147,8 +158,24 @@ def token_claims(
 
 @lru_cache(maxsize=_RULEBOOKS_KEPT)
 def loaded_rulebook(body: bytes, packs: tuple[tuple[str, bytes], ...]) -> Rulebook:
-    """A rulebook read from its bytes; the same bytes give the same one, so it is kept."""
-    return load_rulebook(body, dict(packs))
+    """A rulebook with those of its packs that are among these; the same bytes give the same one: it is kept.
+
+    What could need a pack that is not refuses to answer.
+    """
+    return load_rulebook(body, dict(packs), partial=True)
+
+
+def named_packs(body: bytes) -> dict[str, str]:
+    """The hashes of the packs that a rulebook names, by jurisdiction. Raises `FormatError`."""
+    try:
+        return msgspec.json.decode(body, type=RulebookDocument).packs
+    except msgspec.MsgspecError:
+        raise FormatError("This is not the JSON of a rulebook.") from None
+
+
+def documents_by_hash(bodies: Iterable[bytes]) -> dict[str, bytes]:
+    """Documents under their SHA-256 in hex."""
+    return {hashlib.sha256(body).hexdigest(): body for body in bodies}
 
 
 def _rulebook_in_force(bundle: Bundle, epoch: EpochEntry, tree: Tree, report: Report) -> bytes:

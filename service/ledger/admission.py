@@ -1,7 +1,8 @@
 """From a submitted event to what waits for the head row: all that can be done before the lock is taken."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from service.core.canonical import canonical_json
 from service.core.errors import EventError
@@ -24,8 +25,7 @@ _OPENING_SIZE = 32
 _POINTERS = {"old": "/from/value", "new": "/to/value", "other": "/other_addresses"}
 
 
-@dataclass(frozen=True, slots=True)
-class PendingDocument:
+class PendingDocument(Struct, frozen=True, gc=False):
     """A document that is published together with the event that announces it."""
 
     digest: bytes
@@ -33,8 +33,7 @@ class PendingDocument:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PendingEntry:
+class PendingEntry(Struct, frozen=True, gc=False):
     """One leaf to come: the event as one subject's chain will hold it."""
 
     subject_key: bytes
@@ -46,14 +45,13 @@ class PendingEntry:
     evidence_commitment: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True, gc=False):
     """An event that needs nothing more but its place in the log."""
 
     entries: tuple[PendingEntry, ...]
     dedup_key: bytes
     body_tag: bytes
-    forms: Mapping[str, Form] = field(default_factory=dict)
+    forms: Mapping[str, Form] = {}
     documents: Sequence[PendingDocument] = ()
     rulebook_hash: bytes | None = None
 

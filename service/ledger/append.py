@@ -10,34 +10,26 @@ A crash, step by step, by the failpoints' names:
 * `committed`: the events are in; the sender who tries again gets the receipt of the first time;
 * `marked`: as before, and the high-water mark knows it;
 * `answered`: nothing is left to lose.
+
+While the mark of one batch is written, the next is prepared; it is signed only when the mark took the last.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from service.core.checkpoint import Checkpoint, open_checkpoint
 from service.core.entries import recorded_at_ms
 from service.core.errors import (
     ForkError,
-    FormatError,
     LedgerError,
     ProofError,
-    RootMismatchError,
     UnavailableError,
 )
 from service.core.merkle import Frontier
-from service.core.prefix_map import (
-    MissingStrataError,
-    Stratum,
-    UpdateResult,
-    levels_for,
-    plan_prefixes,
-    root_of,
-    update,
-)
 from service.ledger.admission import Admitted
 from service.ledger.keys import LedgerKeys, Sealer
+from service.ledger.map_cache import MapCache
 from service.ledger.ports import (
     UNMETERED,
     Clock,
@@ -56,7 +48,6 @@ QUEUE_EVENTS_MAX = 16_384
 SHED_EVENTS = 4_096
 """So many waiting events, or a batch under way for `SHED_MS`, say that what comes now would wait too long."""
 SHED_MS = 3_000
-STRATA_CACHED_MAX = 200_000
 
 
 @dataclass(slots=True)
@@ -70,7 +61,6 @@ class _Remembered:
     """What this process knows of the log as it left it. Never believed against the head row."""
 
     head: Head | None = None
-    strata: dict[str, Stratum] = field(default_factory=dict)
     marked: int = 0
     """Up to here the high-water mark is known to reach."""
 
@@ -98,8 +88,9 @@ class Appender:
         self.on_committed: Callable[[int], None] = _nobody_listens
         self._queue: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._acknowledging: asyncio.Task[None] | None = None
         self._remembered = _Remembered()
-        self._pending: dict[str, Stratum] = {}
+        self._map = MapCache()
         self._stopped: ForkError | None = None
         self._batch_since_ms: int | None = None
 
@@ -152,6 +143,7 @@ class Appender:
         """Wait until everything queued so far is answered."""
         while self._flushing is not None:
             await asyncio.wait([self._flushing])
+        await self._acknowledged()
 
     async def _flush(self) -> None:
         """Write batches while there is something to write; an event never waits for company."""
@@ -160,39 +152,60 @@ class Appender:
             await asyncio.sleep(0)
             while self._queue:
                 batch, self._queue = self._queue[:BATCH_EVENTS_MAX], self._queue[BATCH_EVENTS_MAX:]
-                await self._answer(batch)
+                await self._settle(batch)
         finally:
             self._flushing = None
             if self._queue:
                 self._flushing = asyncio.create_task(self._flush())
 
-    async def _answer(self, batch: list[_Waiting]) -> None:
+    async def _settle(self, batch: list[_Waiting]) -> None:
+        """Commit a batch. Its senders are answered when the mark covers it, while the next is prepared."""
         self.meter.batch_begins(len(batch), len(self._queue))
         try:
             try:
-                outcomes: list[Receipt | LedgerError] = await self._commit(
-                    [waiting.event for waiting in batch]
-                )
+                outcomes, head = await self._commit([waiting.event for waiting in batch])
             finally:
                 self._batch_since_ms = None
-        except LedgerError as error:
-            # The outcome of this batch is unknown or none: the cache may be ahead of the database.
-            self._remembered.strata = {}
-            if isinstance(error, ForkError):
-                self._stopped = error
-                self.meter.contradicted()
-            self.meter.batch_ends("stopped" if self._stopped else "unavailable", len(batch))
-            outcomes = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, no sender may wait for ever
-            self._remembered.strata = {}
-            self.meter.batch_ends("failed", len(batch))
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(error)
+            # The outcome of this batch is unknown or none: the cache may be ahead of the database.
+            self._map.forget()
+            self._refuse(batch, error)
             return
-        else:
-            head = self._remembered.head
-            self.meter.batch_ends("committed", len(batch), head.position if head is not None else None)
+        await self._acknowledged()
+        self._acknowledging = asyncio.create_task(self._acknowledge(batch, outcomes, head))
+
+    async def _acknowledged(self) -> None:
+        """Wait until the batch before is covered by the mark and answered, or refused."""
+        if self._acknowledging is not None:
+            await asyncio.wait([self._acknowledging])
+
+    async def _acknowledge(
+        self, batch: list[_Waiting], outcomes: list[Receipt | LedgerError], head: Head
+    ) -> None:
+        try:
+            if head.size > self._remembered.marked:
+                # For a replay too: whoever wrote that event may have died before the mark knew of it.
+                await self._mark.advance(head.size, head.checkpoint)
+                self._remembered.marked = head.size
+            self._reached("marked")
+        except Exception as error:  # noqa: BLE001 - as above
+            self._refuse(batch, error)
+            return
+        self._answer(batch, outcomes)
+        self.meter.batch_ends("committed", len(batch), head.position)
+        self.on_committed(head.position)
+
+    def _refuse(self, batch: list[_Waiting], error: Exception) -> None:
+        outcome = "unavailable" if isinstance(error, LedgerError) else "failed"
+        if isinstance(error, ForkError):
+            outcome, self._stopped = "stopped", error
+        # First of all: no fault of those who only count may keep a sender waiting.
+        self._answer(batch, [error] * len(batch))
+        self.meter.batch_ends(outcome, len(batch))
+        if outcome == "stopped":
+            self.meter.contradicted()
+
+    def _answer(self, batch: list[_Waiting], outcomes: Sequence[Receipt | Exception]) -> None:
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.answer.done():
                 continue
@@ -202,9 +215,12 @@ class Appender:
                 waiting.answer.set_exception(outcome)
         self._reached("answered")
 
-    async def _commit(self, events: list[Admitted]) -> list[Receipt | LedgerError]:
+    def _refuse_if_stopped(self) -> None:
         if self._stopped is not None:
             raise self._stopped
+
+    async def _commit(self, events: list[Admitted]) -> tuple[list[Receipt | LedgerError], Head]:
+        self._refuse_if_stopped()
         self._reached("queued")
         self._batch_since_ms = self._clock()
         async with self._store.transaction() as transaction:
@@ -218,14 +234,8 @@ class Appender:
         self._reached("committed")
         if new_head is not head:
             self._remembered.head = new_head
-            self._remembered.strata.update(self._pending)
-        if new_head.size > self._remembered.marked:
-            # For a replay too: whoever wrote that event may have died before the mark knew of it.
-            await self._mark.advance(new_head.size, new_head.checkpoint)
-            self._remembered.marked = new_head.size
-        self._reached("marked")
-        self.on_committed(new_head.position)
-        return outcomes
+            self._map.take_over()
+        return outcomes, new_head
 
     def _check_extends(self, head: Head) -> None:
         """Refuse to sign on top of anything but what was signed; drop the cache when another process did."""
@@ -244,7 +254,7 @@ class Appender:
             raise ForkError(f"the head of {head.size} entries was altered: {error}") from error
         if signed != Checkpoint(origin, head.size, head.root) or roots != {head.root}:
             raise ForkError(f"the head of {head.size} entries is not the one that was signed")
-        self._remembered.strata.clear()
+        self._map.forget()
 
     async def _append_under_lock(
         self, transaction: Transaction, head: Head, events: list[Admitted]
@@ -276,7 +286,10 @@ class Appender:
         epoch.load(await transaction.subjects(list(touched)))
         self._reached("read")
         places = [epoch.add(event) for event in events]
-        changes = await self._update_map(transaction, head, epoch.map_updates())
+        changes = await self._map.update(transaction, head, epoch.map_updates())
+        # What the mark refused is not built upon: nothing is signed before it took the batch before.
+        await self._acknowledged()
+        self._refuse_if_stopped()
         batch = epoch.close(
             changes.root, {prefix: stratum.to_bytes() for prefix, stratum in changes.changed.items()}
         )
@@ -287,42 +300,7 @@ class Appender:
             Receipt(index, new.recorded_at_ms, leaf_hash, new.position, new.checkpoint)
             for index, leaf_hash in places
         ]
-        self._pending = changes.changed
         return receipts, new
-
-    async def _update_map(
-        self, transaction: Transaction, head: Head, updates: dict[bytes, bytes]
-    ) -> UpdateResult:
-        """What the batch changes in the map. The cache takes it over only once it is committed."""
-        cache = self._remembered.strata
-        if len(cache) > STRATA_CACHED_MAX:
-            cache.clear()
-        asked: set[str] = set()
-        wanted = set() if cache else plan_prefixes(updates, levels_for(head.subject_count))
-        while True:
-            if wanted:
-                cache |= await self._read_strata(transaction, head, wanted)
-            asked |= wanted
-            try:
-                return update(cache, updates)
-            except MissingStrataError as error:
-                wanted = set(error.prefixes)
-                if wanted <= asked:
-                    raise ForkError("strata of the map are missing from the database") from error
-            except RootMismatchError as error:
-                raise ForkError(f"the map was changed behind the service's back: {error}") from error
-
-    @staticmethod
-    async def _read_strata(transaction: Transaction, head: Head, prefixes: set[str]) -> dict[str, Stratum]:
-        """Those that exist. Each is compared with its parent when used; the top has only the head."""
-        rows = await transaction.strata(prefixes)
-        try:
-            strata = {prefix: Stratum.from_bytes(slots, prefix=prefix) for prefix, slots in rows.items()}
-        except FormatError as error:
-            raise ForkError(f"the map was changed behind the service's back: {error}") from error
-        if "" in strata and root_of(strata[""]) != head.map_root:
-            raise ForkError("the map was changed behind the service's back: its root is not the head's")
-        return strata
 
 
 def _nobody_listens(_position: int) -> None:

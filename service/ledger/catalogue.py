@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import msgspec
 
@@ -94,13 +95,12 @@ class Catalogue:
 
     async def require_senders(self, event: SubmittedEvent) -> None:
         """Refuse an event that names an unregistered sender: a typing error must not split a history."""
-        named = {name: _named(getattr(event, name, None)) for name in _SENDER_FIELDS}
-        unknown = {name for name, ids in named.items() if not ids <= self._senders.keys()}
-        if not unknown:
+        named = {name: _named(getattr(event, name)) for name in _sender_fields(type(event))}
+        if all(ids <= self._senders.keys() for ids in named.values()):
             return
         known = await self.senders()
-        for name in sorted(unknown):
-            if not named[name] <= known.keys():
+        for name, ids in named.items():
+            if not ids <= known.keys():
                 pointer = "/" + name.removesuffix("_sender")
                 raise EventError("no such sender is registered", pointer=pointer, code="unknown_sender")
 
@@ -142,7 +142,13 @@ def digest_of(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
 
 
-def _named(value: object) -> set[str]:
-    if isinstance(value, str):
-        return {value}
-    return set(value) if isinstance(value, tuple) else set()
+@cache
+def _sender_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields of this type of event that name senders, in the order of their names."""
+    return tuple(sorted(set(_SENDER_FIELDS).intersection(kind.__struct_fields__)))
+
+
+def _named(value: str | tuple[str, ...] | None) -> set[str]:
+    if not value:
+        return set()
+    return {value} if isinstance(value, str) else set(value)

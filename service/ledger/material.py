@@ -8,14 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
-
 from service.core.canonical import parse_canonical
 from service.core.entries import EpochEntry, decode_entry, recorded_at_ms
 from service.core.errors import ForkError, QuestionError, RootMismatchError
 from service.core.events import Form, parse_form
 from service.core.history import Part, named_forms, reach, reach_senders
-from service.core.law.rulebook import Rulebook, RulebookDocument
+from service.core.law.compiled import PackNotShownError
+from service.core.law.context import Standings
+from service.core.law.decision import decide
+from service.core.law.question import Question
+from service.core.law.rulebook import COMMON, Rulebook
 from service.core.merkle import HashRange, plan_consistency, plan_inclusions
 from service.core.prefix_map import (
     MapProof,
@@ -25,7 +27,7 @@ from service.core.prefix_map import (
     plan_prefixes,
     prove,
 )
-from service.core.verify_answer import loaded_rulebook
+from service.core.verify_answer import loaded_rulebook, named_packs
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.admission import Admission
 from service.ledger.check import LINKED_SUBJECTS_MAX
@@ -87,6 +89,24 @@ class RulebookInForce:
     digest: bytes
     rulebook: Rulebook
     texts: dict[str, str]
+
+    def needed_for(self, standings: Standings, question: Question, at_ms: int) -> dict[str, str]:
+        """The texts that this answer takes: the rulebook, and the packs without which it is refused."""
+        name, packs = self.digest.hex(), self.rulebook.document.packs
+        body, shown = self.texts[name], {COMMON}
+        while True:
+            texts = {digest: self.texts[digest] for digest in sorted(packs[pack] for pack in shown)}
+            part = loaded_rulebook(
+                body.encode(), tuple((digest, text.encode()) for digest, text in texts.items())
+            )
+            try:
+                decide(part, standings, question, at_ms)
+            except PackNotShownError as missing:
+                covering = self.rulebook.compiled.countries.get(missing.place)
+                # That no pack covers a country is seen only where all are shown.
+                shown = shown | {covering} if covering is not None else set(packs)
+            else:
+                return texts | {name: body}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +241,7 @@ class Gatherer:
         known = self._rulebooks.get(digest)
         if known is None:
             body = (await _documents(snapshot, [digest], "rulebook"))[digest].body
-            names = msgspec.json.decode(body, type=RulebookDocument).packs.values()
+            names = named_packs(body).values()
             packs = await _documents(snapshot, [bytes.fromhex(name) for name in names], "pack")
             bodies = {row.digest.hex(): row.body for row in packs.values()}
             known = RulebookInForce(

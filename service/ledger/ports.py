@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from msgspec import Struct
+
 from service.core.merkle import HashRange
 
 Clock = Callable[[], int]
@@ -74,8 +76,7 @@ class Head:
         return self.epoch_index
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectRow:
+class SubjectRow(Struct, frozen=True, gc=False):
     """The head of a subject's chain and its events folded."""
 
     event_count: int
@@ -84,16 +85,14 @@ class SubjectRow:
     standing: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SecretRow:
+class SecretRow(Struct, frozen=True, gc=False):
     """A subject's data key, wrapped, and its sealed address."""
 
     wrapped_key: bytes
     sealed_address: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class KnownEvent:
+class KnownEvent(Struct, frozen=True, gc=False):
     """An event that the ledger already holds under the same source and source event id."""
 
     index: int
@@ -102,8 +101,7 @@ class KnownEvent:
     leaf_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
+class DocumentRow(Struct, frozen=True, gc=False):
     """A form, rulebook or jurisdiction pack: its exact bytes under their SHA-256."""
 
     digest: bytes
@@ -112,8 +110,7 @@ class DocumentRow:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SealedRow:
+class SealedRow(Struct, frozen=True, gc=False):
     """One event's sealed opening and record, and its sealed evidence."""
 
     index: int
@@ -122,8 +119,7 @@ class SealedRow:
     evidence: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class EntryRow:
+class EntryRow(Struct, frozen=True, gc=False):
     """One leaf of the log. `dedup_key` and `body_tag` are None for entries that no caller sent."""
 
     index: int

@@ -56,6 +56,7 @@ class _Answered:
     question: ShownQuestion
     decision: dict[str, Any]
     token: str | None
+    texts: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,14 @@ class Proofs:
         disclose: bool,
         held_size: int | None = None,
         campaign: CampaignLine | None = None,
+        with_documents: bool = True,
     ) -> bytes:
         """The signed bundle for a question, or for an address alone: then its history, without an answer.
 
         `disclose` hands out K_sub, by which anybody can find any address in any bundle of this ledger: it is
         for the regulator. `held_size`: the size of a checkpoint the asker holds; its consistency is proved.
         `campaign`: the line of a campaign that asked this.
+        Without documents the bundle names forms, rulebook and packs by their hashes only, for who holds them.
 
         Raises `QuestionError` when it cannot be decided as asked, and `ForkError` when the database does not
         say what was signed.
@@ -110,13 +113,18 @@ class Proofs:
         if isinstance(asked, Asked) and not await self._catalogue.is_sender(asked.question.sender):
             raise QuestionError("no such sender is registered", pointer="/sender", code="unknown_sender")
         try:
-            raw = await self._build(asked, disclose=disclose, held_size=held_size, campaign=campaign)
+            bundle = await self._build(asked, disclose=disclose, held_size=held_size, campaign=campaign)
         except ProofError as error:
             self.meter.contradicted()
             raise ForkError(f"what is stored cannot be proved: {error}") from error
+        texts = bundle.documents
+        if not with_documents:
+            bundle = msgspec.structs.replace(bundle, documents={})
+        raw = sign_bundle(bundle, self._keys.signer)
         if len(raw) > BUNDLE_BYTES_MAX:
             raise QuestionError("this history is too long for one bundle: export it", code="too_large")
-        verdict = verify_bundle(raw, verifiers=[self._keys.signer.verifier])
+        held = [text.encode() for text in texts.values()]
+        verdict = verify_bundle(raw, verifiers=[self._keys.signer.verifier], documents=held)
         if not verdict.verified:
             self.meter.contradicted()
             failed = next(check for check in verdict.checks if check.outcome == "failed")
@@ -130,7 +138,7 @@ class Proofs:
         disclose: bool,
         held_size: int | None,
         campaign: CampaignLine | None,
-    ) -> bytes:
+    ) -> Bundle:
         async with self._store.snapshot() as snapshot:
             head = await snapshot.head()
             now_ms = max(self._clock(), head.recorded_at_ms)
@@ -142,8 +150,7 @@ class Proofs:
         secret = self._keys.subject_key_secret.hex() if disclose else None
         if campaign is not None and answered is not None:
             _require_leaf(campaign, answered, material)
-        bundle = _assemble(self._keys.origin, material, answered, secret, held_size, campaign)
-        return sign_bundle(bundle, self._keys.signer)
+        return _assemble(self._keys.origin, material, answered, secret, held_size, campaign)
 
     def _answer(self, asked: Asked, material: Material, wanted: Wanted, now_ms: int) -> _Answered:
         """Decide from the records themselves, as the verifier will."""
@@ -166,7 +173,8 @@ class Proofs:
                 issued_at=now_ms // 1000,
             )
             token = sign_token(self._keys.signer.private, self._header, claims)
-        return _Answered(question, decision, token)
+        texts = material.rulebook.needed_for(standings, asked.question, at_ms)
+        return _Answered(question, decision, token, texts)
 
 
 def _wanted(asked: Asked | CanonicalAddress, head: Head, now_ms: int, held_size: int | None) -> Wanted:
@@ -220,7 +228,7 @@ def _assemble(
         index: PlacedLeaf(index=index, entry=material.entries[index].entry, proof=path)
         for index, path in paths.items()
     }
-    texts = material.texts | (material.rulebook.texts if material.rulebook is not None else {})
+    texts = material.texts | (answered.texts if answered is not None else {})
     bundle = Bundle(
         origin=origin,
         checkpoint=head.checkpoint.decode(),

@@ -1,6 +1,6 @@
 """The same source event id again: the receipt of the first time, or a conflict, for ever."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from service.core.entries import recorded_at_ms
 from service.core.errors import ConflictError, LedgerError

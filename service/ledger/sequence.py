@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import Struct
 
 from service.core.checkpoint import sign_checkpoint
 from service.core.entries import EpochEntry, encode_epoch, encode_event
@@ -20,8 +21,7 @@ from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.ports import Batch, DocumentRow, EntryRow, Head, SealedRow, SecretRow, SubjectRow
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True, gc=False):
     """What an append returns: the place of the event, and the checkpoint that already covers it."""
 
     index: int

@@ -1,14 +1,16 @@
 """The ledger's storage on PostgreSQL, by asyncpg: what the ports promise, nothing more."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import astuple
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
 
 from service.core.errors import ForkError, UnavailableError
 from service.core.merkle import HashRange
+from service.core.records import ZERO_HASH
 from service.ledger.ports import (
     Batch,
     DocumentRow,
@@ -240,39 +242,29 @@ class PostgresTransaction(PostgresReader):
             raise ForkError("another writer has taken this place in the log") from error
 
     async def _write(self, batch: Batch) -> None:
-        await self._put_log(batch)
-        await self._put_sealed(batch)
-        subjects = batch.subjects
-        columns = zip(*(astuple(row) for row in subjects.values()), strict=True)
-        await self._fetch("put_subjects", list(subjects), *map(list, columns))
-        await self._fetch("put_strata", list(batch.strata), list(batch.strata.values()))
-        if batch.documents:
-            documents = zip(*(astuple(row) for row in batch.documents), strict=True)
-            await self._fetch("put_documents", *map(list, documents))
-        await self._fetch("put_checkpoint", batch.head.size, batch.head.checkpoint)
-        await self._move_head(batch)
-
-    async def _put_log(self, batch: Batch) -> None:
-        # Not by COPY, which PostgreSQL refuses where row security is on.
-        entries = zip(*(astuple(row) for row in batch.entries), strict=True)
-        await self._fetch("put_entries", *map(list, entries))
-        if batch.tiles:
-            await self._fetch("put_tiles", *map(list, zip(*batch.tiles, strict=True)))
-
-    async def _put_sealed(self, batch: Batch) -> None:
-        if batch.records:
-            records = zip(*(astuple(row) for row in batch.records), strict=True)
-            await self._fetch("put_records", *map(list, records))
-        if batch.secrets:
-            secrets = zip(*(astuple(row) for row in batch.secrets.values()), strict=True)
-            await self._fetch("put_secrets", list(batch.secrets), *map(list, secrets))
-
-    async def _move_head(self, batch: Batch) -> None:
-        if batch.before is None:
-            await self._fetch("create_head", *astuple(batch.head))
-            return
-        status = await self._connection.execute(
-            SQL["advance_head"], self._ledger_id, *astuple(batch.head), batch.before.size, batch.before.root
-        )
-        if status != "UPDATE 1":
+        before = batch.before
+        if before is None:
+            await self._fetch("create_head", ZERO_HASH)
+        place = (before.size, before.root) if before is not None else (0, ZERO_HASH)
+        moved = await self._fetch("write_batch", *_columns(batch), *astuple(batch.head), *place)
+        if not moved:
             raise ForkError("the head moved under a lock that should have held it")
+
+
+def _columns(batch: Batch) -> Iterator[Sequence[object]]:
+    """The batch's rows, column by column, in the order in which `write_batch` unnests them."""
+    subjects, secrets = batch.subjects, batch.secrets
+    yield from _fields(batch.entries, ("index", "entry", "leaf_hash", "dedup_key", "body_tag"))
+    yield from ([tile[place] for tile in batch.tiles] for place in range(3))
+    yield from _fields(batch.records, ("index", "subject_key", "sealed", "evidence"))
+    yield list(secrets)
+    yield from _fields(secrets.values(), ("wrapped_key", "sealed_address"))
+    yield list(subjects)
+    yield from _fields(subjects.values(), ("event_count", "last_index", "chain", "standing"))
+    yield from (list(batch.strata), list(batch.strata.values()))
+    yield from _fields(batch.documents, ("digest", "kind", "index", "body"))
+
+
+def _fields(rows: Collection[object], names: Sequence[str]) -> Iterator[Sequence[object]]:
+    for name in names:
+        yield list(map(attrgetter(name), rows))

@@ -16,16 +16,10 @@ SELECT size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_has
 FROM log_head WHERE ledger_id = $1
 
 -- create_head --
+-- Genesis: an empty head for the first batch to move on from. Two creators cannot both insert it.
 INSERT INTO log_head (ledger_id, size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_hash,
                       frontier, root, map_root, rulebook_hash, checkpoint)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-
--- advance_head --
--- Compare-and-swap: touches no row when the head is not the one the batch was built on.
-UPDATE log_head
-SET size = $2, epoch_no = $3, epoch_index = $4, recorded_at_ms = $5, subject_count = $6, last_leaf_hash = $7,
-    frontier = $8, root = $9, map_root = $10, rulebook_hash = $11, checkpoint = $12
-WHERE ledger_id = $1 AND size = $13 AND root = $14
+VALUES ($1, 0, 0, -1, 0, 0, $2, '', $2, $2, $2, '')
 
 -- known --
 SELECT dedup_key, index, body_tag, entry, leaf_hash
@@ -52,43 +46,45 @@ SELECT prefix, slots FROM map_stratum
 WHERE ledger_id = $1 AND prefix >= coalesce($2::text, '') AND prefix IS DISTINCT FROM $2::text
 ORDER BY prefix
 
--- put_entries --
-INSERT INTO log_entry (ledger_id, index, entry, leaf_hash, dedup_key, body_tag)
-SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[])
-
--- put_tiles --
-INSERT INTO log_tile (ledger_id, level, index, hash)
-SELECT $1, * FROM unnest($2::integer[], $3::bigint[], $4::bytea[])
-
--- put_records --
-INSERT INTO sealed_record (ledger_id, index, subject_key, sealed, evidence)
-SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
-
--- put_secrets --
-INSERT INTO subject_secret (ledger_id, subject_key, wrapped_key, sealed_address)
-SELECT $1, * FROM unnest($2::bytea[], $3::bytea[], $4::bytea[])
-
--- put_subjects --
-INSERT INTO subject (ledger_id, subject_key, event_count, last_index, chain, standing)
-SELECT $1, * FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])
-ON CONFLICT (ledger_id, subject_key) DO UPDATE
-SET event_count = excluded.event_count, last_index = excluded.last_index, chain = excluded.chain,
-    standing = excluded.standing
-
--- put_strata --
-INSERT INTO map_stratum (ledger_id, prefix, slots)
-SELECT $1, * FROM unnest($2::text[], $3::bytea[])
-ON CONFLICT (ledger_id, prefix) DO UPDATE SET slots = excluded.slots
-
--- put_documents --
--- A document is its digest: publishing the same text again is an event, not another document.
-INSERT INTO document (ledger_id, digest, kind, index, body)
-SELECT $1, * FROM unnest($2::bytea[], $3::text[], $4::bigint[], $5::bytea[])
-ON CONFLICT (ledger_id, digest) DO NOTHING
-
--- put_checkpoint --
--- The primary key on size refuses a second root for a size that was signed.
-INSERT INTO checkpoint (ledger_id, size, note) VALUES ($1, $2, $3)
+-- write_batch --
+-- All rows of one epoch and the head's move, in one statement and so in one round trip. The head moves by
+-- compare-and-swap: where it is not the one the batch was built on, no row comes back and the caller rolls back.
+-- The primary key on a checkpoint's size refuses a second root for a size that was signed. A document is its
+-- digest: publishing the same text again is an event, not another document.
+WITH entries AS (
+    INSERT INTO log_entry (ledger_id, index, entry, leaf_hash, dedup_key, body_tag)
+    SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[])
+), tiles AS (
+    INSERT INTO log_tile (ledger_id, level, index, hash)
+    SELECT $1, * FROM unnest($7::integer[], $8::bigint[], $9::bytea[])
+), records AS (
+    INSERT INTO sealed_record (ledger_id, index, subject_key, sealed, evidence)
+    SELECT $1, * FROM unnest($10::bigint[], $11::bytea[], $12::bytea[], $13::bytea[])
+), secrets AS (
+    INSERT INTO subject_secret (ledger_id, subject_key, wrapped_key, sealed_address)
+    SELECT $1, * FROM unnest($14::bytea[], $15::bytea[], $16::bytea[])
+), subjects AS (
+    INSERT INTO subject (ledger_id, subject_key, event_count, last_index, chain, standing)
+    SELECT $1, * FROM unnest($17::bytea[], $18::bigint[], $19::bigint[], $20::bytea[], $21::bytea[])
+    ON CONFLICT (ledger_id, subject_key) DO UPDATE
+    SET event_count = excluded.event_count, last_index = excluded.last_index, chain = excluded.chain,
+        standing = excluded.standing
+), strata AS (
+    INSERT INTO map_stratum (ledger_id, prefix, slots)
+    SELECT $1, * FROM unnest($22::text[], $23::bytea[])
+    ON CONFLICT (ledger_id, prefix) DO UPDATE SET slots = excluded.slots
+), documents AS (
+    INSERT INTO document (ledger_id, digest, kind, index, body)
+    SELECT $1, * FROM unnest($24::bytea[], $25::text[], $26::bigint[], $27::bytea[])
+    ON CONFLICT (ledger_id, digest) DO NOTHING
+), signed AS (
+    INSERT INTO checkpoint (ledger_id, size, note) VALUES ($1, $28, $38)
+)
+UPDATE log_head
+SET size = $28, epoch_no = $29, epoch_index = $30, recorded_at_ms = $31, subject_count = $32,
+    last_leaf_hash = $33, frontier = $34, root = $35, map_root = $36, rulebook_hash = $37, checkpoint = $38
+WHERE ledger_id = $1 AND size = $39 AND root = $40
+RETURNING size
 
 -- covering_checkpoint --
 SELECT size, note FROM checkpoint WHERE ledger_id = $1 AND size > $2 ORDER BY size LIMIT 1

@@ -8,6 +8,7 @@ answers a scrape answers for all.
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -136,7 +137,7 @@ class LedgerMetrics:
         self._waiting = metrics.waiting.labels(ledger)
         self._position = metrics.position.labels(ledger)
         self._failures = metrics.verify_failures.labels(ledger)
-        self._began = 0.0
+        self._began: deque[float] = deque()
 
     def answered(self, decision: str, reason_code: str, count: int = 1) -> None:
         """Count answers."""
@@ -147,14 +148,14 @@ class LedgerMetrics:
         counter.inc(count)
 
     def batch_begins(self, events: int, waiting: int) -> None:
-        """Take the time at which a group commit begins."""
-        self._began = time.perf_counter()
+        """Take the time at which a group commit begins; they end in the same order."""
+        self._began.append(time.perf_counter())
         self._sizes.observe(events)
         self._waiting.set(waiting)
 
     def batch_ends(self, outcome: str, events: int, position: int | None = None) -> None:
         """Count what became of it; `position` when it moved the head."""
-        self._seconds.observe(time.perf_counter() - self._began)
+        self._seconds.observe(time.perf_counter() - self._began.popleft())
         self._metrics.appended.labels(self._ledger, outcome).inc(events)
         if position is not None:
             self._position.set(position)

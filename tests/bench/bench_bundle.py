@@ -1,17 +1,17 @@
-"""What a bundle costs and weighs: `python -m tests.bench.bench_bundle [subjects]`.
+"""What a bundle costs and weighs.
 
 A person with five events in a ledger of so many others, in memory: the storage's own time is not in it.
 """
 
 import asyncio
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
 
 from service.core.bundle import parse_bundle
 from service.core.verifier import verify_bundle
 from service.core.verify_answer import loaded_rulebook
+from tests.bench.table import Line
 from tests.support.small_ledger import SmallLedger
 
 ROUNDS = 30
@@ -74,13 +74,30 @@ def weigh(raw: bytes) -> dict[str, int]:
     return parts | {"names, head, question, the rest": len(raw) - sum(parts.values())}
 
 
-def main(others: int) -> None:
+def at_size(raw: bytes, leaves: int, subjects: int) -> int:
+    """Bytes this bundle would have in a larger ledger: only its paths would be longer, by whole hashes."""
+    bundle = parse_bundle(raw)
+    shown = [event for subject in bundle.subjects for event in subject.events]
+    paths = [*(event.proof for event in shown), bundle.genesis.proof, bundle.epoch.proof]
+    longer = sum(_base64((leaves - 1).bit_length() * 32) - _base64(len(path)) for path in paths)
+    deeper = ((subjects - 1).bit_length() + 1) * 32
+    siblings = [len(subject.map_proof.siblings) for subject in bundle.subjects]
+    return len(raw) + longer + sum(max(0, _base64(deeper) - _base64(size)) for size in siblings)
+
+
+def _base64(size: int) -> int:
+    return (size + 2) // 3 * 4
+
+
+def measure_bundle(others: int) -> list[Line]:
+    """A bundle of five events among so many others: what it weighs, and how long it takes."""
     with asyncio.Runner() as runner:
         ledger = runner.run(five_events(others))
         head, _ = runner.run(ledger.store.standings([]))
         asked = ledger.ask("jane@example.org")
         verifiers = [ledger.keys.signer.verifier]
         raw = runner.run(ledger.proofs.bundle(asked, disclose=True))
+        small = runner.run(ledger.proofs.bundle(asked, disclose=True, with_documents=False))
         built = milliseconds(lambda: runner.run(ledger.proofs.bundle(asked, disclose=True)))
     verified = milliseconds(lambda: verify_bundle(raw, verifiers=verifiers))
 
@@ -88,13 +105,19 @@ def main(others: int) -> None:
         loaded_rulebook.cache_clear()
         verify_bundle(raw, verifiers=verifiers)
 
-    lines = [
-        f"{head.size} leaves, {head.subject_count} subjects; a bundle of {len(raw)} bytes",
-        f"built in {built:.2f} ms, verified in {verified:.2f} ms, {milliseconds(verify_cold):.2f} ms cold",
-        *(f"  {size:6d}  {name}" for name, size in weigh(raw).items()),
+    among = f"bundle of 5 events among {head.subject_count:,} subjects"
+    million = (1_300_000, 1_000_000)
+    return [
+        Line(among, f"{len(raw):,} bytes"),
+        Line(f"{among}, documents by hash", f"{len(small):,} bytes"),
+        Line("the same among 1,000,000 (computed)", f"{at_size(raw, *million):,} bytes", aim="12,000 bytes"),
+        Line(
+            "the same, documents by hash (computed)",
+            f"{at_size(small, *million):,} bytes",
+            aim="12,000 bytes",
+        ),
+        *(Line(f"  of the first: {name}", f"{size:,} bytes") for name, size in weigh(raw).items()),
+        Line("  built (and verified before it is handed out)", f"{built:.1f} ms"),
+        Line("  verified", f"{verified:.1f} ms", aim="10 ms"),
+        Line("  verified by a process that has read no rulebook yet", f"{milliseconds(verify_cold):.1f} ms"),
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)

@@ -4,10 +4,9 @@ The subjects are loaded by COPY, past the log: their keys are the ledger's own a
 from real events (consents, consents withdrawn again, purchases), but no entry of the log stands behind them.
 Appending a million events takes minutes and adds nothing to what is measured: a check reads one row each.
 
-`python -m tests.bench.bench_campaign --subjects 1000000 --lines 1000000`: half of the lines are known.
+`--lines N` sets how many lines there are, and as many subjects; half of the lines are known.
 """
 
-import argparse
 import asyncio
 import json
 import random
@@ -202,19 +201,11 @@ async def measure(client: Client, pid: int, dsn: str, secret: bytes, size: tuple
     )
 
 
-def main() -> None:
-    """Run it against a service and database of its own."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--subjects", type=int, default=1_000_000)
-    parser.add_argument("--lines", type=int, default=1_000_000)
-    options, _ = parser.parse_known_args()
+def main(count: int) -> None:
+    """Run `count` lines against as many subjects, with a service and database of its own."""
     with tempfile.TemporaryDirectory(prefix="consent-ledger-bench-") as folder:
         data = Path(folder)
         data.chmod(0o711)
         with serving(data) as (client, pid), database(read_settings({}, data_dir=data)) as dsn:
             keys = load_keys(keys_directory(data, "main"), "ledger.localhost/main/1")
-            asyncio.run(measure(client, pid, dsn, keys.subject_key_secret, (options.subjects, options.lines)))
-
-
-if __name__ == "__main__":
-    main()
+            asyncio.run(measure(client, pid, dsn, keys.subject_key_secret, (count, count)))

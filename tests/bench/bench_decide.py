@@ -1,15 +1,11 @@
-"""Medians of the pure path: read an event, fold it, decide. Run: `python tests/bench/bench_decide.py`."""
+"""Medians of the pure path: a standing decoded, a question decided."""
 
 import statistics
-import sys
 import timeit
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from service.core.events import parse_event, record_body, recorded_from_body
 from service.core.law.decision import Standings, decide
@@ -17,6 +13,7 @@ from service.core.law.question import parse_question
 from service.core.law.rulebook import default_rulebook
 from service.core.law.standing import EMPTY, Standing, decode_standing, encode_standing, fold
 from service.ledger.packs import shipped_packs
+from tests.bench.table import Line
 
 RUNS = 41
 AT_MS = 1_790_000_000_000
@@ -77,25 +74,24 @@ def median_us(action: Callable[[], object], number: int = 200) -> float:
     return statistics.median(timeit.repeat(action, number=number, repeat=RUNS)) / number * 1e6
 
 
-def report(what: str, took_us: float, more: str = "") -> None:
-    """Write one line."""
-    sys.stdout.write(f"{what:24} {took_us:8.1f} us  {more}\n")
-
-
-def main() -> None:
-    """Measure and write the medians."""
+def measure_decide() -> list[Line]:
+    """How long an answer takes after few and after many events; their ratio is the promise."""
     rulebook = default_rulebook(shipped_packs())
     question = parse_question(QUESTION)
-    grant = event(GRANT, 1)
-    report("parse + record_body", median_us(lambda: record_body(parse_event(grant), "address", None)))
-    for count in (0, 5, 10_000):
+    taken: dict[int, float] = {}
+    lines = []
+    for count in (5, 10_000):
         standings = Standings(folded(count))
         data = encode_standing(standings.address)
-        answer = decide(rulebook, standings, question, AT_MS)
-        took = median_us(partial(decide, rulebook, standings, question, AT_MS))
-        report(f"decide, {count} events", took, f"{answer.reason_code}, expires {answer.expires_at_ms}")
-        report("decode standing", median_us(partial(decode_standing, data)), f"{len(data)} bytes")
-
-
-if __name__ == "__main__":
-    main()
+        taken[count] = median_us(partial(decide, rulebook, standings, question, AT_MS))
+        decoding = median_us(partial(decode_standing, data))
+        lines.append(
+            Line(
+                f"decide after {count:,} events (of {len(data):,} bytes, decoded in {decoding:.1f} µs)",
+                f"{taken[count]:.1f} µs",
+                f"{taken[5]:.1f} µs, 5 events" if count > 5 else "",
+                f"{taken[count] / taken[5]:.2f}" if count > 5 else "",
+                "1.50" if count > 5 else "25 µs",
+            )
+        )
+    return lines

@@ -1,29 +1,23 @@
-"""What the way out costs each allow, beside the three primitives it cannot do without.
-
-Run: `python tests/bench/bench_unsubscribe.py`.
-"""
+"""What the way out costs each allow, beside the three primitives it cannot do without."""
 
 import base64
 import hmac
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from service.core.unsubscribe import LinkKeys, UnsubscribeLink
 from service.ledger.addresses import canonical_address
 from service.ledger.admission import Admission
-from tests.bench.bench_decide import median_us, report
+from tests.bench.bench_decide import median_us
+from tests.bench.table import Line
 from tests.support.small_ledger import keys_from
 
 SUBJECT = bytes(range(32))
 NAMES_BYTES = 76
 
 
-def main() -> None:
-    """Measure and write the medians."""
+def measure_unsubscribe() -> list[Line]:
+    """Medians of making and opening a token."""
     keys = keys_from("bench")
     links = LinkKeys(keys.all_link_secrets(), keys.origin)
     admission = Admission(keys, bytes)
@@ -40,10 +34,8 @@ def main() -> None:
 
     token = links.seal(UnsubscribeLink(SUBJECT, "acme", "newsletter", "email"))
     lowest, took = median_us(floor), median_us(header)
-    report("HMAC, AES-SIV, base64", lowest)
-    report("header of an allow", took, f"the floor is {lowest / took:.2f} of it; {len(token)} characters")
-    report("open a token", median_us(lambda: links.open(token)))
-
-
-if __name__ == "__main__":
-    main()
+    opened = median_us(lambda: links.open(token))
+    return [
+        Line("unsubscribe header of an allow", f"{took:.1f} us", f"{lowest:.1f} us", f"{lowest / took:.2f}"),
+        Line("unsubscribe token opened", f"{opened:.1f} us"),
+    ]

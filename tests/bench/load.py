@@ -17,6 +17,11 @@ class Measured:
     p99_ms: float
 
 
+def median(rounds: Sequence[Measured]) -> Measured:
+    """The round in the middle, by rate."""
+    return sorted(rounds, key=lambda each: each.per_second)[len(rounds) // 2]
+
+
 def request(path: str, body: bytes, key: str, media_type: str = "application/json") -> bytes:
     """One POST as bytes."""
     head = (
@@ -35,10 +40,14 @@ async def _read(reader: asyncio.StreamReader) -> int:
     return int(head[9:12])
 
 
-async def drive(port: int, requests: Sequence[bytes]) -> Measured:
-    """Send these requests over 32 connections, each as soon as the one before it was answered.
+async def drive(
+    port: int, requests: Sequence[bytes], *, connections: int = CONNECTIONS, per_second: float | None = None
+) -> Measured:
+    """Send these requests, on each connection one as soon as the one before it was answered.
 
-    Raises `RuntimeError` when one is not answered with a 2xx.
+    With `per_second` they are sent at that pace, and a latency counts from when a request was due: a server
+    that stalls cannot hide it by stalling its client too. Raises `RuntimeError` when one is not answered with
+    a 2xx.
     """
     waiting = list(reversed(requests))
     latencies: list[float] = []
@@ -46,8 +55,12 @@ async def drive(port: int, requests: Sequence[bytes]) -> Measured:
     async def lane() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while waiting:
-            sent = time.perf_counter()
-            writer.write(waiting.pop())
+            body, sent = waiting.pop(), time.perf_counter()
+            if per_second is not None:
+                due = started + (len(requests) - len(waiting)) / per_second
+                await asyncio.sleep(max(0.0, due - sent))
+                sent = due
+            writer.write(body)
             status = await _read(reader)
             latencies.append(time.perf_counter() - sent)
             if status // 100 != 2:
@@ -55,7 +68,7 @@ async def drive(port: int, requests: Sequence[bytes]) -> Measured:
         writer.close()
 
     started = time.perf_counter()
-    await asyncio.gather(*(lane() for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(lane() for _ in range(connections)))
     took = time.perf_counter() - started
     latencies.sort()
     count = len(latencies)

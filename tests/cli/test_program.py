@@ -63,6 +63,17 @@ def test_a_bundle_with_a_changed_byte_does_not(bundle: bytes) -> None:
     assert program("verify", "-", text=bundle.replace(b"email", b"emaii", 1)).returncode == 1
 
 
+def test_a_bundle_without_documents_verifies_beside_one_that_shows_them(
+    client: Client, bundle: bytes, tmp_path: Path
+) -> None:
+    _, small = client.call("POST", "/v1/proofs", question(disclose=True, documents="by_hash"))
+    shown = tmp_path / "shown.json"
+    shown.write_bytes(bundle)
+    assert program("verify", "-", text=small).returncode == 1
+    assert program("verify", "-", "--documents", str(shown), text=small).returncode == 0
+    assert program("verify", "-", "--documents", str(tmp_path), text=small).returncode == 0
+
+
 @pytest.mark.parametrize("text", [b"", b"hello", b"{}", b"\xff\xfe"])
 def test_what_is_no_bundle_is_told_without_a_traceback(text: bytes) -> None:
     done = program("verify", "-", text=text)

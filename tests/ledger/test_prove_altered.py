@@ -1,9 +1,9 @@
 """Rows altered behind the service's back are never passed off as proof."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from service.core.errors import ForkError
 from service.ledger.ports import EntryRow, SealedRow

@@ -7,9 +7,10 @@ commit can be made to fail, before or after it took effect, as a lost connection
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from operator import itemgetter
 from typing import Generic, Literal, TypeVar
+
+from msgspec.structs import replace
 
 from service.core.checkpoint import parse_checkpoint
 from service.core.errors import ForkError, UnavailableError

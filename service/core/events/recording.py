@@ -123,7 +123,8 @@ def record_body(event: SubmittedEvent, role: str, counterpart: str | None) -> di
 
 def stamp(moment: datetime) -> str:
     """Return "YYYY-MM-DDTHH:MM:SS.mmmZ"; what is finer than a millisecond is cut off."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    universal = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return universal.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def recorded_from_body(body: dict[str, Any]) -> RecordedEvent:

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from service.core.errors import RulebookError
 from service.core.law.calendar import DAY_MS, LAST_DAY, date_of, day_number
 from service.core.law.pack import Pack, Rule
 from service.core.law.settings import HouseSettings
@@ -188,27 +189,60 @@ class Law:
         )
 
 
+class PackNotShownError(RulebookError):
+    """The answer needs a pack that was left out: that of `place`, a jurisdiction or a country."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__("a pack that the answer needs is left out", pointer="/packs", code="unknown_pack")
+        self.place = place
+
+
 class Compiled:
-    """All jurisdictions of a rulebook, by code and by country."""
+    """The jurisdictions of a rulebook, by code and by country.
+
+    `hidden` are those whose packs were left out. What could need one of them is refused, never guessed.
+    """
 
     def __init__(
-        self, laws: Mapping[str, Law], countries: Mapping[str, str], settings: HouseSettings
+        self,
+        laws: Mapping[str, Law],
+        countries: Mapping[str, str],
+        settings: HouseSettings,
+        hidden: frozenset[str],
     ) -> None:
         self.laws = laws
         self.countries = countries
         self.settings = settings
+        self.hidden = hidden
+
+    def law(self, jurisdiction: str) -> Law:
+        """Return the law of a jurisdiction. Raises PackNotShownError."""
+        law = self.laws.get(jurisdiction)
+        if law is None:
+            raise PackNotShownError(jurisdiction)
+        return law
 
     def law_of(self, country: str | None) -> Law | None:
-        """Return the law of a country, or None where no pack covers it."""
-        return self.laws.get(self.countries.get(country, "")) if country is not None else None
+        """Return the law of a country, or None where no pack covers it.
+
+        Raises PackNotShownError where a pack that was left out may cover it.
+        """
+        if country is None:
+            return None
+        law = self.laws.get(self.countries.get(country, ""))
+        if law is None and self.hidden:
+            raise PackNotShownError(country)
+        return law
 
 
-def compile_rules(packs: Mapping[str, Pack], settings: HouseSettings) -> Compiled:
-    """Lay out the rules of every pack."""
+def compile_rules(
+    packs: Mapping[str, Pack], settings: HouseSettings, hidden: frozenset[str] = frozenset()
+) -> Compiled:
+    """Lay out the rules of every pack; `hidden` are the jurisdictions whose packs were left out."""
     common = packs[_COMMON]
     laws = {name: Law(pack, common, settings) for name, pack in packs.items() if name != _COMMON}
     countries = {country: name for name in laws for country in (*packs[name].countries, name)}
-    return Compiled(laws, countries, settings)
+    return Compiled(laws, countries, settings, hidden)
 
 
 def _applies(rule: Rule, today: date, channel: str, recipient: str, kind: str) -> bool:

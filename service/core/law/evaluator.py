@@ -62,7 +62,7 @@ def evaluate(
     at_ms: int,
 ) -> Verdict:
     """Answer under the law of `place[0]` for a recipient of the kind `place[1]`, at one instant."""
-    plan = compiled.laws[place[0]].plan(at_ms // DAY_MS, question.channel, place[1], question.kind)
+    plan = compiled.law(place[0]).plan(at_ms // DAY_MS, question.channel, place[1], question.kind)
     context = Context(compiled, standings, question, plan, place[1], at_ms)
     flips = context.flips
     exits = _exits(context)

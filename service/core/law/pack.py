@@ -8,6 +8,7 @@ of a rule share their `id` and may not overlap. Empty lists mean "all".
 """
 
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
@@ -168,6 +169,41 @@ def parse_pack(data: bytes) -> Pack:
         raise refused(error, RulebookError) from None
     _refuse_overlaps(pack)
     return pack
+
+
+def check_together(packs: Mapping[str, Pack]) -> None:
+    """Refuse packs of one rulebook that cannot be told apart.
+
+    A law is its own pack and the common one: a rule's figures stand in one of the two, a figure in one pack
+    only, and one pack answers for a country. So an answer needs no pack but those of the laws it was found
+    under. Raises RulebookError: unknown_parameter, overlap.
+    """
+    homes: dict[str, str] = {}
+    for name, pack in packs.items():
+        for what in (*pack.countries, *(parameter.name for parameter in pack.parameter)):
+            if homes.setdefault(what, name) != name or (what in packs and what != name):
+                raise RulebookError(
+                    "another pack speaks of this too", pointer=f"/packs/{name}/{what}", code="overlap"
+                )
+        for rule in pack.rule:
+            for figure in filter(None, (getattr(rule, field) for field in _FIGURES)):
+                if homes.get(figure) != name and figure not in _figures_of(packs["common"]):
+                    raise RulebookError(
+                        "no such figure in this pack", pointer=f"/packs/{name}/rule", code="unknown_parameter"
+                    )
+
+
+_FIGURES: Final = (
+    "months_parameter",
+    "inquiry_parameter",
+    "indirect_parameter",
+    "retention_parameter",
+    "donation_parameter",
+)
+
+
+def _figures_of(pack: Pack) -> frozenset[str]:
+    return frozenset(parameter.name for parameter in pack.parameter)
 
 
 def _refuse_overlaps(pack: Pack) -> None:

@@ -21,7 +21,7 @@ from service.core.errors import FormatError, RulebookError
 from service.core.events.refusals import refused
 from service.core.events.values import Country, Day, Label, Name, SenderId, SenderKind
 from service.core.law.compiled import Compiled, compile_rules
-from service.core.law.pack import Pack, Parameter, parse_pack
+from service.core.law.pack import Pack, Parameter, check_together, parse_pack
 from service.core.law.settings import HouseSettings, Setting
 
 RULEBOOK_BYTES_MAX: Final = 1024 * 1024
@@ -95,11 +95,17 @@ def default_rulebook(packs: Mapping[str, bytes]) -> Rulebook:
 
 
 def parse_rulebook(
-    obj: object, packs: Mapping[str, bytes], *, known_senders: frozenset[str] | None = None
+    obj: object,
+    packs: Mapping[str, bytes],
+    *,
+    known_senders: frozenset[str] | None = None,
+    partial: bool = False,
 ) -> Rulebook:
     """Read and check a rulebook.
 
-    Packs that `obj` does not name at all are taken over as they are handed in. `known_senders`: the senders
+    Packs that `obj` does not name at all are taken over as they are handed in. With `partial`, packs that it
+    names may be left out, all but the common one: what could need one of them is then refused when asked.
+    `known_senders`: the senders
     the
     ledger has registered; where given, the rulebook may name no other. Raises RulebookError with pointer
     and code:
@@ -114,18 +120,18 @@ def parse_rulebook(
     if not document.packs:
         named = {parse_pack(data).jurisdiction: digest for digest, data in packs.items()}
         document = msgspec.structs.replace(document, packs=dict(sorted(named.items())))
-    return _checked(document, packs, known_senders)
+    return _checked(document, packs, known_senders, partial=partial)
 
 
-def load_rulebook(body: bytes, packs: Mapping[str, bytes]) -> Rulebook:
-    """Read a published rulebook back from its bytes. Raises RulebookError."""
+def load_rulebook(body: bytes, packs: Mapping[str, bytes], *, partial: bool = False) -> Rulebook:
+    """Read a published rulebook back; `partial` as in `parse_rulebook`. Raises RulebookError."""
     if len(body) > RULEBOOK_BYTES_MAX:
         raise RulebookError("a rulebook is at most 1 MiB", code="too_large")
     try:
         obj = parse_strict(body)
     except FormatError:
         raise RulebookError("this is not the JSON of a rulebook", code="json") from None
-    return parse_rulebook(obj, packs)
+    return parse_rulebook(obj, packs, partial=partial)
 
 
 def rulebook_bytes(rulebook: Rulebook) -> bytes:
@@ -157,16 +163,21 @@ def _placed(obj: object, error: RulebookError) -> RulebookError:
 
 
 def _checked(
-    document: RulebookDocument, packs: Mapping[str, bytes], known_senders: frozenset[str] | None
+    document: RulebookDocument,
+    packs: Mapping[str, bytes],
+    known_senders: frozenset[str] | None,
+    *,
+    partial: bool,
 ) -> Rulebook:
     if len(msgspec.json.encode(document)) > RULEBOOK_BYTES_MAX:
         raise RulebookError("a rulebook is at most 1 MiB", code="too_large")
-    chosen = _chosen_packs(document, packs)
+    chosen = _chosen_packs(document, packs, partial=partial)
+    hidden = frozenset(document.packs) - chosen.keys()
     _check_senders(document, known_senders)
     _check_categories(document)
     _check_products(document)
     settings = HouseSettings(
-        parameters=_settings(document, chosen),
+        parameters=_settings(document, chosen, may_be_hidden=bool(hidden)),
         ancestors=_ancestors(document),
         products={name: category.product for name, category in document.categories.items()},
         similar=frozenset(document.similar_products) | {(b, a) for a, b in document.similar_products},
@@ -174,13 +185,17 @@ def _checked(
         holidays={name: _days(name, days) for name, days in document.holidays.items()},
         default_jurisdiction=document.default_jurisdiction,
     )
-    return Rulebook(document, chosen, compile_rules(chosen, settings))
+    return Rulebook(document, chosen, compile_rules(chosen, settings, hidden))
 
 
-def _chosen_packs(document: RulebookDocument, packs: Mapping[str, bytes]) -> dict[str, Pack]:
+def _chosen_packs(
+    document: RulebookDocument, packs: Mapping[str, bytes], *, partial: bool
+) -> dict[str, Pack]:
     chosen: dict[str, Pack] = {}
     for name, digest in sorted(document.packs.items()):
         data = packs.get(digest)
+        if data is None and partial:
+            continue
         if data is None or hashlib.sha256(data).hexdigest() != digest:
             raise RulebookError("there is no such pack", pointer=f"/packs/{name}", code="unknown_pack")
         chosen[name] = parse_pack(data)
@@ -188,22 +203,32 @@ def _chosen_packs(document: RulebookDocument, packs: Mapping[str, bytes]) -> dic
             raise RulebookError("the pack is of another jurisdiction", pointer=f"/packs/{name}", code="value")
     if COMMON not in chosen:
         raise RulebookError("the rules that hold everywhere are missing", pointer="/packs", code="no_common")
-    if document.default_jurisdiction not in chosen:
+    if document.default_jurisdiction not in document.packs:
         raise RulebookError("there is no pack for it", pointer="/default_jurisdiction", code="unknown_pack")
+    check_together(chosen)
     return chosen
 
 
-def _settings(document: RulebookDocument, packs: Mapping[str, Pack]) -> dict[str, tuple[Setting, ...]]:
+def _settings(
+    document: RulebookDocument, packs: Mapping[str, Pack], *, may_be_hidden: bool
+) -> dict[str, tuple[Setting, ...]]:
     known = {parameter.name: parameter for pack in packs.values() for parameter in pack.parameter}
     settings: dict[str, list[Setting]] = {name: [] for name in known}
     for place, given in enumerate(document.parameters):
         pointer = f"/parameters/{place}"
+        if may_be_hidden and given.name not in known:
+            # Its days still part the calendar, so that an answer holds until the same instant.
+            settings.setdefault(given.name, []).append(_span(given, pointer))
+            continue
         setting = _setting(given, known.get(given.name), pointer)
         if any(_overlap(setting, other) for other in settings[given.name]):
             raise RulebookError("two values hold on the same day", pointer=pointer, code="overlap")
         settings[given.name].append(setting)
     return {
-        name: (*sorted(values, key=lambda s: s.valid_from), Setting(date.min, date.max, known[name].default))
+        name: (
+            *sorted(values, key=lambda s: s.valid_from),
+            *([Setting(date.min, date.max, known[name].default)] if name in known else ()),
+        )
         for name, values in settings.items()
     }
 
@@ -223,6 +248,10 @@ def _setting(given: ParameterSetting, known: Parameter | None, pointer: str) -> 
             pointer=f"{pointer}/value",
             code="range",
         )
+    return _span(given, pointer)
+
+
+def _span(given: ParameterSetting, pointer: str) -> Setting:
     begins = _date(given.valid_from, f"{pointer}/valid_from") or date.min
     ends = _date(given.valid_to, f"{pointer}/valid_to") or date.max
     if ends < begins:

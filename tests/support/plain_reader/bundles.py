@@ -154,13 +154,14 @@ class Bundle:
         for name, text in texts.items():
             require(sha256(text.encode()).hex() == name, "another text")
         needed = {event["form"] for event in self.histories.all_events() if event.get("form") is not None}
-        in_force = self._rulebook()
+        in_force, packs = self._rulebook(), dict[str, str]()
         if self.said["question"] is not None:
             require(in_force in texts, "no rulebook")
             rulebook = read_canonical(texts[in_force].encode())
             assert isinstance(rulebook, dict)
-            needed |= {in_force, *rulebook["packs"].values()}
-        require(needed == texts.keys(), "other documents")
+            packs = rulebook["packs"]
+            needed |= {in_force, packs["common"]}
+        require(needed <= texts.keys() <= needed | {*packs.values()}, "other documents")
 
     def _rulebook(self) -> str:
         asked, past = self.said["question"], self.said.get("past")
