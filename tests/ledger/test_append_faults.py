@@ -227,6 +227,7 @@ async def test_a_writer_that_freezes_with_the_head_in_its_hand_does_not_keep_it_
 ) -> None:
     limit = "SHOW idle_in_transaction_session_timeout"
     async with writer.pool.acquire() as connection:
+        await connection.enter(writer.ledger.ledger_id)
         async with connection.transaction():
             await connection.fetch(SQL["lock_head"], writer.ledger.ledger_id)
             assert await connection.fetchval(limit) == "15s"
