@@ -5,8 +5,9 @@ is counted by this process alone meanwhile.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import asyncpg
 import structlog
@@ -30,15 +31,8 @@ _log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def housekeeping(*chores: tuple[float, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
     """Do each chore every so many seconds while inside; once more, at the end, never."""
-    tasks = [asyncio.create_task(_again_and_again(seconds, chore)) for seconds, chore in chores]
-    try:
+    async with _alongside(_again_and_again(seconds, chore) for seconds, chore in chores):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 async def _again_and_again(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
@@ -87,7 +81,14 @@ def forget_answers(services: Services) -> tuple[float, Callable[[], Awaitable[No
 async def kept_fresh(issuers: list[IssuerKeys]) -> AsyncIterator[None]:
     """Read every issuer's keys now and keep them fresh. One that is away is no reason not to start."""
     await asyncio.gather(*(issuer.refresh() for issuer in issuers))
-    tasks = [asyncio.create_task(issuer.keep_fresh()) for issuer in issuers]
+    async with _alongside(issuer.keep_fresh() for issuer in issuers):
+        yield
+
+
+@asynccontextmanager
+async def _alongside(endless: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run these for as long as one is inside."""
+    tasks = [asyncio.create_task(each) for each in endless]
     try:
         yield
     finally:
