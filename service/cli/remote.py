@@ -48,19 +48,22 @@ class Service:
             with urllib.request.urlopen(request, timeout=self._seconds) as response:  # noqa: S310 - as above
                 return json.load(response)
         except urllib.error.HTTPError as refusal:
-            raise click.ClickException(_told(refusal)) from refusal
+            raise click.ClickException(told(refusal.code, refusal.read())) from refusal
         except (OSError, ValueError) as error:
             raise click.ClickException(f"no answer from {self._url}: {self._without}") from error
 
 
-def _told(refusal: urllib.error.HTTPError) -> str:
+def told(status: int, raw: bytes) -> str:
+    """A problem of the service in one line."""
     try:
-        problem = json.load(refusal)
+        problem = json.loads(raw)
+        title, detail = problem["title"], problem.get("detail", "")
         places = "; ".join(
             f"{error['pointer']}: {error['message']}"
             for error in problem.get("errors", [])
             if error.get("pointer")
         )
-        return f"{problem['title']}: {places or problem.get('detail', '')}"
     except (ValueError, KeyError, TypeError):
-        return f"the service answered {refusal.code}"
+        return f"the service answered {status}"
+    more = places or (detail if detail != title else "")
+    return f"{title}: {more}" if more else str(title)

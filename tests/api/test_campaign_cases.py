@@ -9,7 +9,7 @@ from service.ledger.scenarios import MemoryLedger, Setup, read_cases, run_cases
 from tests.support.campaigns import campaign
 from tests.support.http_service import Service
 
-OF_THE_MOMENT = ("evaluated_at", "position", "line", "status")
+OF_THE_MOMENT = ("evaluated_at", "position", "line", "status", "unsubscribe")
 
 
 class Collected(MemoryLedger):

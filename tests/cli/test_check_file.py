@@ -219,7 +219,7 @@ def test_without_a_service_it_says_how_to_go_on_and_allows_nothing(client: Clien
 def test_a_wrong_key_is_told_at_once(client: Client, tmp_path: Path) -> None:
     done = check(Client(client.port, "clk_wrong"), a_list(tmp_path / "list.csv", 5))
     assert done.returncode == 2
-    assert b"A valid API key is needed" in done.stderr
+    assert b"A valid API key or access token is needed\n" in done.stderr
 
 
 class _CutOffServer(http.server.ThreadingHTTPServer):

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from service.cli.remote import told
+
 SECONDS: Final = 60
 _WAITING_ROWS_MAX: Final = 20_000
 _PIECE_ROWS: Final = 500
@@ -78,16 +80,6 @@ def ask(service: Target, defaults: dict[str, Any], rows: Iterator[Row]) -> Itera
             raise AwayError from error
         finally:
             sender.stop()
-
-
-def told(status: int, raw: bytes) -> str:
-    """A problem of the service in one line."""
-    try:
-        problem = json.loads(raw)
-        fields = ", ".join(error["pointer"] for error in problem.get("errors", []) if error.get("pointer"))
-        return f"{problem['title']}: {problem.get('detail', '')}" + (f" ({fields})" if fields else "")
-    except (ValueError, KeyError):
-        return f"the service answered {status}"
 
 
 def _read(response: http.client.HTTPResponse, sender: "_Sender") -> Iterator[Began | Answered | Ended]:
