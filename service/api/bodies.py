@@ -35,15 +35,15 @@ def media_type(request: ApiRequest) -> str:
     return header(request, b"content-type").partition(";")[0].strip().lower()
 
 
-async def read_json(request: ApiRequest) -> object:
+async def read_json(request: ApiRequest, most: int | None = None) -> object:
     """The body as strictly parsed JSON.
 
     Raises `ApiError` 415 for another media type or a content coding, 413 for a body that is larger than
-    its route reads, and `FormatError` for what is not JSON.
+    `most`, or than its route reads, and `FormatError` for what is not JSON.
     """
     require_media_type(request, JSON)
-    most = request.route_handler.resolve_request_max_body_size()
-    return parse_strict(await _whole(request, most or BATCH_BYTES_MAX), max_depth=JSON_DEPTH_MAX)
+    most = most or request.route_handler.resolve_request_max_body_size() or BATCH_BYTES_MAX
+    return parse_strict(await _whole(request, most), max_depth=JSON_DEPTH_MAX)
 
 
 async def read_batch(request: ApiRequest) -> object:

@@ -8,11 +8,10 @@ from litestar import Response, get, post, put
 from litestar.params import FromPath
 from msgspec import Meta
 
-from service.api.bodies import JSON, ApiRequest, convert, read_json, require_media_type, respond
+from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.checks import read_question
 from service.api.configuration import own_ledger, published_body
 from service.api.principal import READS, WRITES
-from service.api.problems import ApiError
 from service.api.services import LedgerServices
 from service.core.canonical import parse_canonical
 from service.core.errors import InputError, RulebookError
@@ -129,7 +128,7 @@ async def _rulebook(ledger: LedgerServices, digest: str) -> Response[bytes]:
 )
 async def publish_rulebook(request: ApiRequest) -> Response[bytes]:
     """Put a rulebook in force. One that is refused changes nothing."""
-    obj = await _read_limited(request, RULEBOOK_BYTES_MAX)
+    obj = await read_json(request, RULEBOOK_BYTES_MAX)
     return published_body(await own_ledger(request).configuration.publish_rulebook(obj))
 
 
@@ -142,7 +141,7 @@ async def publish_rulebook(request: ApiRequest) -> Response[bytes]:
 async def try_rulebook(request: ApiRequest) -> Response[bytes]:
     """Which of the ledger's current answers would change under this rulebook. Nothing is published."""
     ledger = own_ledger(request)
-    body = convert(await _read_limited(request, _BODY_BYTES_MAX), DryRunBody)
+    body = convert(await read_json(request), DryRunBody)
     try:
         tried = await ledger.configuration.read_rulebook(body.rulebook)
     except RulebookError as error:
@@ -154,16 +153,6 @@ async def try_rulebook(request: ApiRequest) -> Response[bytes]:
         scope = Scope(body.recipient, body.channels, body.limit, at_ms)
         found = await ledger.rehearsal.ask_everybody(tried, scope)
     return respond(_result(found))
-
-
-async def _read_limited(request: ApiRequest, limit: int) -> object:
-    """The body as JSON; what is too large is refused before it is parsed. Raises `ApiError` 413."""
-    require_media_type(request, JSON)
-    if len(await request.body()) > limit:
-        raise ApiError(
-            413, "content-too-large", "The body is larger than is read here", f"at most {limit} bytes"
-        )
-    return await read_json(request)
 
 
 def _questions(bodies: list[dict[str, Any]]) -> list[Asked]:
