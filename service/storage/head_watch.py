@@ -18,6 +18,7 @@ from service.ledger.ports import Store
 CHANNEL = "consent_ledger"
 LOOK_SECONDS = 1.0
 _LOST_SECONDS = 1.0
+_CLOSED_SECONDS = 0.1
 _log = structlog.get_logger(__name__)
 
 
@@ -58,7 +59,11 @@ class HeadWatch:
 
     async def wait(self, after: int, seconds: float) -> None:
         """Return when a position above `after` is known, after so many seconds, or when woken."""
-        if self._position > after or self._closed:
+        if self._position > after:
+            return
+        if self._closed:
+            # Whoever waits again while the service stops must not keep it from stopping.
+            await asyncio.sleep(min(seconds, _CLOSED_SECONDS))
             return
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())

@@ -66,3 +66,18 @@ async def test_an_event_of_another_process_wakes_a_long_poll(database_dsn: str, 
         await other.record(withdrawal())
         page = (await asyncio.wait_for(waiting, 5)).json()
     assert [item["type"] for item in page["items"]] == ["consent_withdrawn"]
+
+
+async def test_who_waits_again_while_the_service_stops_leaves_it_room_to_stop(service: Service) -> None:
+    (ledger,) = service.composition.services.ledgers.values()
+    position = await ledger.feed.latest()
+    service.composition.services.drain()
+
+    async def wait_for_ever() -> None:
+        while True:
+            await ledger.feed.wait(position, 30)
+
+    waiting = asyncio.create_task(wait_for_ever())
+    await asyncio.wait_for(asyncio.sleep(0.3), 5)
+    waiting.cancel()
+    assert (await asyncio.gather(waiting, return_exceptions=True))[0].__class__ is asyncio.CancelledError
