@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import hypothesis as _hypothesis  # noqa: F401 - else its plugin does at the end, when CPython 3.11 may fail to compile it
 import pytest
 
 from service.wiring.embedded import EmbeddedPostgres, EmbeddedPostgresMissingError, throw_away

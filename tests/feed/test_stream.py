@@ -46,8 +46,9 @@ class Listening:
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
-        async for chunk in self.response.aiter_text():
-            self.text += chunk
+        with suppress(httpx.ReadError):  # this side hung up
+            async for chunk in self.response.aiter_text():
+                self.text += chunk
 
     async def hears(self, text: str) -> str:
         """Everything heard so far, once this is among it."""
