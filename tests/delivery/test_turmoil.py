@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.support.running_service import Nursery, a_nursery
 
 from service.storage.migrate import upgrade
 from service.wiring.embedded import EmbeddedPostgres
+from tests.support.program_nursery import Nursery, a_nursery
 from tests.support.turmoil import Turmoil, turmoil, withdrawals
 
 PAUSE_SECONDS = 0.1
@@ -25,18 +25,21 @@ def nursery() -> Iterator[Nursery]:
 
 
 async def through(
-    world: Turmoil, count: int, *, seconds: float, extra: Sequence[Callable[[], Awaitable[None]]] = ()
+    world: Turmoil,
+    count: int,
+    *,
+    rounds: int,
+    seconds: float,
+    extra: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> list[int]:
     """Record so many withdrawals under the rage, then wait for the last of them; their positions."""
     chunks = withdrawals(count, max(count // 6, 5), random.Random(world.chance.random()))  # noqa: S311 - a test's
-    raging = asyncio.create_task(world.rage(extra))
+    raging = asyncio.create_task(world.rage(rounds, extra))
     recorded: list[int] = []
     for chunk in chunks:
         recorded += await world.record(chunk)
         await asyncio.sleep(PAUSE_SECONDS)
-    raging.cancel()
-    with suppress(asyncio.CancelledError):
-        await raging
+    await raging
     async with asyncio.timeout(seconds):
         while not set(recorded) <= {one.position for one in world.received}:  # noqa: ASYNC110 - many senders
             await asyncio.sleep(0.1)
@@ -53,7 +56,7 @@ async def test_every_withdrawal_arrives_in_order_while_receiver_workers_and_serv
     database_dsn: str, tmp_path: Path, nursery: Nursery
 ) -> None:
     async with turmoil(database_dsn, tmp_path, nursery, seed=1) as world:
-        recorded = await through(world, 300, seconds=90)
+        recorded = await through(world, 300, rounds=2, seconds=120)
         none_missed_none_reordered(world, recorded)
         assert set(world.deeds) == {"kill_worker", "kill_service", "lose_receiver", "upset_receiver"}
 
@@ -73,7 +76,7 @@ async def test_twenty_thousand_withdrawals_arrive_while_postgresql_is_killed_too
 
     try:
         async with turmoil(durable_server.dsn, tmp_path, nursery, seed=2) as world:
-            recorded = await through(world, 20_000, seconds=600, extra=(kill_postgresql,))
+            recorded = await through(world, 20_000, rounds=100, seconds=600, extra=(kill_postgresql,))
             none_missed_none_reordered(world, recorded)
             assert set(world.deeds) >= {"kill_worker", "kill_service", "lose_receiver", "kill_postgresql"}
     finally:

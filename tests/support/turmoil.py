@@ -8,16 +8,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 from aiohttp import web
-from tests.support.running_service import ROOT, Nursery, RunningService, ServiceDiedError
 
+from service.api.key_desk import NewKey
+from service.cli.demo.theatre import free_port
 from service.ledger.cloud_events import Filter
 from service.ledger.subscriptions import Definition
 from service.settings import Settings
 from service.wiring.clock import now_ms
 from service.wiring.compose import open_services
 from tests.support.http_service import withdrawal
+from tests.support.program_nursery import ROOT, Nursery, Run, Wanted
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 from tests.support.workload import NAME, ORIGIN_HOST, SENDER, Event
 
@@ -38,7 +42,9 @@ class Turmoil:
     received: list[Received] = field(default_factory=list)
     deeds: dict[str, int] = field(default_factory=dict)
     subscription: str = ""
-    _services: list[RunningService] = field(default_factory=list)
+    _services: list[Run] = field(default_factory=list)
+    _ports: list[int] = field(default_factory=list)
+    _key: str = ""
     _workers: list[asyncio.subprocess.Process] = field(default_factory=list)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _receiver: Receiver | None = None
@@ -57,14 +63,17 @@ class Turmoil:
             url = f"http://127.0.0.1:{self._port}/hook"
             found, _ = await ledger.subscriptions.create(Definition("turmoil", url, wanted))
             self.subscription = found.subscription_id
-        self._services = [await self.nursery.start(self.dsn, self.data) for _ in range(2)]
+            (ledger_id,) = composition.services.ledgers
+            made = NewKey("turmoil", frozenset({"record:write"}), 1)
+            self._key, _ = await composition.services.key_desk.issue(ledger_id, made)
+        self._ports = [free_port() for _ in range(2)]
+        self._services = [self._serve(port) for port in self._ports]
         self._workers = [await self._worker() for _ in range(2)]
 
     async def end(self) -> None:
         """Stop what still runs."""
         for service in self._services:
             service.kill()
-            await service.gone()
         for worker in self._workers:
             worker.kill()
             await worker.wait()
@@ -76,22 +85,35 @@ class Turmoil:
         while len(positions) < len(events):
             place = self.chance.randrange(len(self._services))
             left = [number for number in range(len(events)) if number not in positions]
-            try:
-                answers = await self._services[place].send([events[number] for number in left])
-            except ServiceDiedError:
-                await self._revive(place)
-                continue
-            for number, answer in zip(left, answers, strict=True):
-                if "index" in answer:
-                    positions[number] = answer["index"]
+            answers = await self._post(self._ports[place], [events[number] for number in left])
+            for number, answer in zip(left, answers, strict=False):
+                if "receipt" in answer:
+                    positions[number] = answer["receipt"]["index"]
+            if self._services[place].status() is not None:
+                self._services[place] = self._serve(self._ports[place])
             if len(positions) < len(events):
                 await asyncio.sleep(0.2)
         return [positions[number] for number in range(len(events))]
 
-    async def rage(self, extra: Sequence[Callable[[], Awaitable[None]]] = ()) -> None:
-        """Kill something every now and then, until cancelled."""
+    async def _post(self, port: int, events: Sequence[Event]) -> list[dict[str, Any]]:
+        """One request; what came back, if anything did."""
+        headers = {"authorization": f"Bearer {self._key}"}
+        url = f"http://127.0.0.1:{port}/v1/events/batch"
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
+                session.post(url, json={"events": events}, headers=headers) as response,
+            ):
+                told = await response.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return []
+        items: list[dict[str, Any]] = told.get("items", [])
+        return items
+
+    async def rage(self, rounds: int, extra: Sequence[Callable[[], Awaitable[None]]] = ()) -> None:
+        """Kill something every now and then: everything once in each round."""
         deeds = [self.kill_worker, self.kill_service, self.lose_receiver, self.upset_receiver, *extra]
-        while True:
+        for _ in range(rounds):
             # Each in its turn, in another order every time: none is left out by chance.
             for deed in self.chance.sample(deeds, len(deeds)):
                 await asyncio.sleep(self.chance.uniform(0.1, 0.5))
@@ -107,7 +129,7 @@ class Turmoil:
 
     async def kill_service(self) -> None:
         """Kill -9 one service; whoever needs it starts it again."""
-        self.chance.choice(self._services).kill()
+        await asyncio.to_thread(self.chance.choice(self._services).kill)
 
     async def lose_receiver(self) -> None:
         """The receiver is away for a moment, in the middle of its requests."""
@@ -128,9 +150,21 @@ class Turmoil:
         self._receiver.requests = self.received
         self._port = int(self._receiver.url.rpartition(":")[2].partition("/")[0])
 
-    async def _revive(self, place: int) -> None:
-        while not self._services[place].serves:
-            self._services[place] = await self.nursery.start(self.dsn, self.data)
+    def _serve(self, port: int) -> Run:
+        arguments = ["serve", "--port", str(port)]
+        output = self.data / "services.log"
+        wanted = Wanted(arguments, self._environment())
+        return self.nursery.start(wanted, output=output, errors=output)
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DATABASE_URL": self.dsn,
+            "CONSENT_LEDGER_DATA_DIR": str(self.data),
+            "CONSENT_LEDGER_ORIGIN_HOST": ORIGIN_HOST,
+            "CONSENT_LEDGER_LEDGER": NAME,
+            "CONSENT_LEDGER_ALLOW_PRIVATE_SINKS": "true",
+        }
 
     async def _worker(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -138,14 +172,7 @@ class Turmoil:
             cwd=ROOT,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            env={
-                **os.environ,
-                "DATABASE_URL": self.dsn,
-                "CONSENT_LEDGER_DATA_DIR": str(self.data),
-                "CONSENT_LEDGER_ORIGIN_HOST": ORIGIN_HOST,
-                "CONSENT_LEDGER_LEDGER": NAME,
-                "CONSENT_LEDGER_ALLOW_PRIVATE_SINKS": "true",
-            },
+            env=self._environment(),
         )
 
     def first_arrivals(self) -> dict[str, list[int]]:
