@@ -117,8 +117,10 @@ class Worker:
             return await self.turn()
         except LedgerError as error:
             _log.warning("delivery_waits_for_the_database", reason=str(error))
-            await asyncio.sleep(_FAILED_SECONDS)
-            return False
+        except Exception as error:  # noqa: BLE001 - a worker that died silently would be worse than one that repeats
+            _log.error("delivery_turn_failed", exc_info=error)
+        await asyncio.sleep(_FAILED_SECONDS)
+        return False
 
     async def _deliver(self, claimed: Claimed, body: bytes) -> None:
         started = self._clock()
@@ -188,6 +190,8 @@ class Worker:
         """Delete what nobody looks at any more."""
         while True:
             now = self._clock()
-            with suppress(LedgerError):
+            try:
                 await self._rows.forget(now - DONE_KEPT_MS, now - DEAD_KEPT_MS)
+            except LedgerError as error:
+                _log.warning("delivery_waits_for_the_database", reason=str(error))
             await asyncio.sleep(_FORGET_SECONDS)

@@ -146,11 +146,11 @@ WHERE ledger_id = $1 AND subscription_id = ANY($2::text[]) AND state = 'waiting'
 
 -- forget_attempts --
 DELETE FROM delivery_attempt a USING delivery d
-WHERE d.ledger_id = $1 AND d.ended_at_ms < CASE d.state WHEN 'dead' THEN $3 ELSE $2 END
+WHERE d.ledger_id = $1 AND d.ended_at_ms < $2 AND (d.state = 'done' OR d.ended_at_ms < $3)
   AND a.ledger_id = $1 AND a.subscription_id = d.subscription_id AND a.lane = d.lane AND a.position = d.position
 
 -- forget_deliveries --
-DELETE FROM delivery WHERE ledger_id = $1 AND ended_at_ms < CASE state WHEN 'dead' THEN $3 ELSE $2 END
+DELETE FROM delivery WHERE ledger_id = $1 AND ended_at_ms < $2 AND (state = 'done' OR ended_at_ms < $3)
 
 -- create_subscription --
 INSERT INTO subscription (ledger_id, subscription_id, name, url, types, senders, categories, channels, with_address,

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from service.delivery.worker import DEAD_KEPT_MS, DONE_KEPT_MS
+from tests.support.databases import execute
 from tests.support.delivery_world import World, a_world
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 
@@ -327,3 +329,44 @@ async def test_addresses_are_sealed_at_rest_and_told_to_those_who_may_see_them(
         "kind": "email",
         "value": "jane.canary@example.org",
     }
+
+
+async def test_what_was_delivered_is_forgotten_after_a_week_and_what_waits_never(
+    world: World, receiver: Receiver
+) -> None:
+    name = await world.subscribe(receiver)
+    (taken,) = await world.happen()
+    await world.go()
+    receiver.answers(500)
+    (waiting,) = await world.happen()
+    await world.go()
+    world.clock.move(days=8)
+    now = world.clock()
+    await world.worker._rows.forget(now - DONE_KEPT_MS, now - DEAD_KEPT_MS)  # noqa: SLF001 - as its chore does
+    rows = await world.subscriptions.deliveries(name, "live", 10**9, None, 10)
+    assert [row.position for row in rows] == [waiting]
+    assert await world.subscriptions.attempts(name, "live", taken) == []
+    assert len(await world.subscriptions.attempts(name, "live", waiting)) == 1
+
+
+async def test_an_erased_person_is_told_without_the_address(world: World, receiver: Receiver) -> None:
+    await world.subscribe(receiver, with_address=True)
+    receiver.answers(500)
+    await world.happen(person="jane.canary@example.org")
+    await world.go()
+    execute(world.dsn, "DELETE FROM subject_secret")
+    receiver.answers(200)
+    world.clock.move(minutes=1)
+    await world.go()
+    first, second = receiver.events
+    assert "jane.canary" in first.body.decode()
+    assert "jane.canary" not in second.body.decode()
+
+
+async def test_attempts_and_lateness_are_counted(world: World, receiver: Receiver) -> None:
+    await world.subscribe(receiver)
+    await world.happen(3)
+    await world.go()
+    text = world.metrics.text().decode()
+    assert 'ledger_delivery_attempts_total{ledger="main",outcome="delivered"} 4.0' in text
+    assert 'ledger_delivery_lag_seconds_count{ledger="main"} 3.0' in text
