@@ -26,7 +26,7 @@ help: ## What there is to ask for
 	@echo "Settings: PORT=$(PORT) HOST=$(HOST) DATA=$(DATA) (run), ARGS=... (run, test, bench, soak), DATABASE_URL"
 
 run: $(READY) ## Serve on http://127.0.0.1:8000, with a PostgreSQL of its own unless DATABASE_URL names one
-	@exec $(BIN)/consent-ledger serve --host $(HOST) --port $(PORT) --data "$(DATA)" --example-sender $(ARGS)
+	@exec $(BIN)/consent-ledger serve --host $(HOST) --port $(PORT) --data "$(DATA)" --with-worker --example-sender $(ARGS)
 
 test: $(READY) ## Run the tests (ARGS="tests/core -x")
 	@$(BIN)/pytest $(ARGS)

@@ -3,6 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
+import service.storage.delivery_tables
 import service.storage.tables  # noqa: F401 - registers the tables in the metadata
 
 connection = context.config.attributes.get("connection")

@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     listens); links in mail that was sent must stay reachable under the one they were made with.
     `issuers` is a JSON list of objects with the fields of `Issuer`. The two quotas are those of credentials
     that have none of their own.
+    `allow_private_sinks` lets webhooks go to plain http and private addresses: for development only.
     """
 
     database_url: str | None = None
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     log_requests: Literal["all", "refused", "off"] = "refused"
     tracing: bool = False
+    allow_private_sinks: bool = False
     crash_at: str | None = None
 
 

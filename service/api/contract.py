@@ -15,6 +15,7 @@ from service.api.keys import IssuedKeyBody, NewKeyBody
 from service.api.principal import SCOPES
 from service.api.problems import MEDIA_TYPE, Problem
 from service.api.rulebooks import DryRunBody, DryRunResult
+from service.api.subscription_bodies import SUBSCRIPTION_BODIES
 from service.api.unsubscribe import BODY_BYTES_MAX, WayOutBody
 from service.api.unsubscribe_links import ONE_CLICK, LinkBody, LinkRequest
 from service.core.events import Form, SubmittedEvent
@@ -79,6 +80,7 @@ _BODIES: Mapping[tuple[str, str], tuple[Any, Any, Any]] = {
         {"label": "crm", "scopes": ["check:read", "record:write"], "days": 90},
         IssuedKeyBody,
     ),
+    **SUBSCRIPTION_BODIES,
 }
 _WAY_OUT = "/u/"
 # What the lines of a stream look like.

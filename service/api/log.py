@@ -47,10 +47,14 @@ def _is_full(tile: Tile) -> bool:
 
 @get("/.well-known/jwks.json", opt={"scope": PUBLIC})
 async def read_keys(request: ApiRequest) -> Response[bytes]:
-    """The public keys of every ledger's tokens (RFC 7517)."""
+    """The public keys of every ledger's tokens, and of its webhooks (RFC 7517)."""
     services: Services = request.app.state.services
     keys = [
-        jwk(ledger.keys.signer.verifier.key_id.hex(), ledger.keys.signer.private.public_key())
+        key
         for ledger in services.ledgers.values()
+        for key in (
+            jwk(ledger.keys.signer.verifier.key_id.hex(), ledger.keys.signer.private.public_key()),
+            jwk(f"webhooks-{ledger.name}", ledger.webhook_key),
+        )
     ]
     return respond({"keys": keys}, headers={"cache-control": "public, max-age=300"})

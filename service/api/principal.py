@@ -19,6 +19,7 @@ SCOPES = {
     "form:write": "publish forms",
     "sender:write": "register senders",
     "rulebook:write": "publish rulebooks",
+    "subscription:manage": "begin, look at and end webhooks",
     "key:manage": "make, list and revoke API keys; never with more than the own scopes",
 }
 PUBLIC = "public"

@@ -76,6 +76,7 @@ _TABLE: tuple[tuple[type[errors.LedgerError], int, str, str], ...] = (
     (errors.InputError, 422, "validation", "The request was refused"),
     (errors.FormatError, 400, "malformed-request", "The body is not the JSON that is accepted here"),
     (errors.ConflictError, 409, "source-event-id-reused", "This source_event_id belongs to another event"),
+    (errors.StateConflictError, 409, "state", "This is not possible in its present state"),
     (errors.NotFoundError, 404, "not-found", "There is no such thing here"),
     (errors.UnavailableError, 503, "temporarily-unavailable", "Try again with the same ids"),
     (errors.ForkError, 503, "ledger-stopped", "The ledger has stopped itself; its operator must look"),

@@ -4,6 +4,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from service.api.bodies import ApiRequest
 from service.api.key_desk import KeyDesk
 from service.api.principal import KeyRing, Principal
@@ -23,6 +25,7 @@ from service.ledger.prove import Proofs
 from service.ledger.publications import Publications
 from service.ledger.published import PublishedLog
 from service.ledger.rehearsal import Rehearsal
+from service.ledger.subscriptions import Subscriptions
 from service.ledger.unsubscribe import Unsubscribe
 
 Probe = Callable[[], Awaitable[None]]
@@ -48,6 +51,8 @@ class LedgerServices:
     publications: Publications
     rehearsal: Rehearsal
     kept_answers: KeptAnswers
+    subscriptions: Subscriptions
+    webhook_key: Ed25519PublicKey
 
 
 @dataclass(slots=True)

@@ -23,6 +23,12 @@ OK, NO, FAILED, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 # Name: module, attribute and the line in the list of commands. Hidden commands have no line.
 _COMMANDS = {
     "serve": ("service.cli.serve", "serve", "Serve, with a PostgreSQL of its own unless one is configured."),
+    "worker": ("service.cli.worker", "worker", "Deliver webhooks; several may run at once."),
+    "subscriptions": (
+        "service.cli.subscriptions",
+        "subscriptions",
+        "Begin, look at, pause, resume and end webhooks.",
+    ),
     "check": ("service.cli.check", "check", "Ask a running service: may this be sent?"),
     "verify": ("service.cli.verify", "verify", "Verify a bundle offline."),
     "scenarios": ("service.cli.scenarios", "scenarios", "Run worked cases and compare the answers."),

@@ -26,6 +26,7 @@ _WORKERS_MAX = 64
     show_default=True,
     help="Processes that share the port.",
 )
+@click.option("--with-worker", is_flag=True, help="Deliver webhooks too: all on one machine.")
 @click.option("--example-sender", is_flag=True, help="Register the sender acme, to try things out.")
 def serve(  # noqa: PLR0913 - one a flag
     *,
@@ -35,6 +36,7 @@ def serve(  # noqa: PLR0913 - one a flag
     database_url: str | None,
     ledger: str | None,
     workers: int,
+    with_worker: bool,
     example_sender: bool,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was accepted.
@@ -46,7 +48,7 @@ def serve(  # noqa: PLR0913 - one a flag
     settings = settings_from(
         host=host, port=port, data_dir=data_dir, database_url=database_url, ledger=ledger
     )
-    run_service(settings, Serving(workers=workers, example_sender=example_sender))
+    run_service(settings, Serving(workers, example_sender=example_sender, with_worker=with_worker))
 
 
 @click.command(hidden=True)

@@ -9,6 +9,7 @@ LedgerError
 │   ├── FormError           a form that does not say what was shown
 │   └── RulebookError       a rulebook that contradicts itself, the senders or a statute
 ├── ConflictError           the same source_event_id came with another body
+├── StateConflictError      not possible in the state that it is in
 ├── NotFoundError           no such form, rulebook, sender, entry or checkpoint
 ├── UnavailableError        try again later: nothing was written, or the outcome is said to be unknown
 ├── ForkError               the database does not extend what was signed: stop, never sign
@@ -63,6 +64,10 @@ class RulebookError(InputError):
 
 class ConflictError(LedgerError):
     """The same source_event_id was already used for another event."""
+
+
+class StateConflictError(LedgerError):
+    """Not possible in the state that it is in."""
 
 
 class NotFoundError(LedgerError):

@@ -94,7 +94,7 @@ def cloud_event(
         "source": source_of(origin),
         "type": heard.type,
         "subject": subject,
-        "time": stamp(_EPOCH + timedelta(milliseconds=heard.recorded_at_ms)),
+        "time": time_of(heard.recorded_at_ms),
         "datacontenttype": "application/json",
         "sequence": sequence_of(heard.index),
         "partitionkey": subject,
@@ -110,6 +110,11 @@ def source_of(origin: str) -> str:
 def event_id(leaf_hash: bytes) -> str:
     """Unique among all logs, and without a full stop, as Standard Webhooks asks of a message id."""
     return f"evt_{leaf_hash.hex()}"
+
+
+def time_of(milliseconds: int) -> str:
+    """Milliseconds since 1970 as an attribute `time`."""
+    return stamp(_EPOCH + timedelta(milliseconds=milliseconds))
 
 
 def sequence_of(position: int) -> str:

@@ -1,14 +1,15 @@
-"""The named statements of `queries.sql`: a name between dashes, then comments and one statement."""
+"""The named statements of the `.sql` files: a name between dashes, then comments and one statement."""
 
 import re
 from importlib.resources import files
 
+_FILES = ("queries.sql", "deliveries.sql")
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 
 
 def _load() -> dict[str, str]:
-    text = files(__package__).joinpath("queries.sql").read_text(encoding="utf-8")
-    parts = _NAME.split(text)[1:]
+    texts = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in _FILES)
+    parts = [part for text in texts for part in _NAME.split(text)[1:]]
     return {name: statement.strip() for name, statement in zip(parts[::2], parts[1::2], strict=True)}
 
 

@@ -112,6 +112,11 @@ class Metrics:
         )
         self.build.labels(version("consent-ledger")).set(1)
 
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Where metrics of other modules are registered."""
+        return self._registry
+
     def text(self) -> bytes:
         """The values in Prometheus' text format; of all workers where several share them."""
         if not self._shared:

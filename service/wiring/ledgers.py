@@ -32,12 +32,15 @@ from service.ledger.publications import Publications
 from service.ledger.published import PublishedLog
 from service.ledger.rehearsal import Rehearsal
 from service.ledger.startup import check_start
+from service.ledger.subscriptions import Subscriptions
 from service.ledger.unsubscribe import Unsubscribe
+from service.ledger.vault import Vault, webhook_signing_key
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.campaigns import PostgresCampaigns
 from service.storage.kept_answers import PostgresAnswerRows
 from service.storage.postgres import PostgresStore
+from service.storage.subscriptions import PostgresSubscriptions
 from service.wiring.clock import now_ms
 from service.wiring.high_water import HighWaterFile, mark_path
 from service.wiring.keys import create_keys, have_keys, keys_directory, load_keys
@@ -76,6 +79,7 @@ class LedgerParts:
     sealer: Sealer
     admission: Admission
     mark: HighWaterFile
+    subscriptions: Subscriptions
     clock: Clock
 
     def appender(self, reached: Failpoint, meter: Meter) -> Appender:
@@ -112,6 +116,8 @@ class LedgerParts:
             publications=Publications(store, opener, admission),
             rehearsal=Rehearsal(store, admission, catalogue, opener, clock=now_ms, stopwatch=time.monotonic),
             kept_answers=KeptAnswers(self.answers, keys, clock=now_ms, random=os.urandom),
+            subscriptions=self.subscriptions,
+            webhook_key=webhook_signing_key(keys.wrapping_key).public_key(),
         )
 
 
@@ -119,16 +125,26 @@ def ledger_parts(
     settings: Settings, pool: asyncpg.Pool, row: LedgerRow, keys: LedgerKeys, clock: Clock = now_ms
 ) -> LedgerParts:
     """The parts of one ledger, not checked."""
+    store = PostgresStore(pool, row.ledger_id)
     return LedgerParts(
         ledger_id=row.ledger_id,
         name=row.name,
-        store=PostgresStore(pool, row.ledger_id),
+        store=store,
         campaigns=PostgresCampaigns(pool, row.ledger_id),
         answers=PostgresAnswerRows(pool, row.ledger_id),
         keys=keys,
         sealer=Sealer(keys.wrapping_key, os.urandom),
         admission=Admission(keys, os.urandom),
         mark=HighWaterFile(mark_path(settings.data_dir, row.name), row.origin),
+        subscriptions=Subscriptions(
+            PostgresSubscriptions(pool, row.ledger_id),
+            store,
+            Vault(keys.wrapping_key, os.urandom),
+            row.origin,
+            clock=clock,
+            random=os.urandom,
+            private_allowed=settings.allow_private_sinks,
+        ),
         clock=clock,
     )
 

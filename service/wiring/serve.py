@@ -8,8 +8,8 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 import msgspec
@@ -18,11 +18,13 @@ import uvloop
 from service.core.errors import LedgerError, UnavailableError
 from service.ledger.ports import Clock
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from service.telemetry.requests import Observed
 from service.wiring.bootstrap import greeting, prepare
 from service.wiring.clock import now_ms
 from service.wiring.compose import Composition, open_services
 from service.wiring.database import database, kept_running, make_fit
+from service.wiring.delivering import delivering
 from service.wiring.http import BACKLOG, Server
 from service.wiring.observing import metrics_served, observed, shared_metrics
 from service.wiring.workers import (
@@ -44,6 +46,7 @@ class Serving:
 
     workers: int = 1
     example_sender: bool = False
+    with_worker: bool = False
     clock: Clock = now_ms
 
 
@@ -69,10 +72,11 @@ async def _run_alone(
     async with kept_running(settings), open_services(settings, dsn, clock=serving.clock) as composition:
         key = await prepare(settings, composition, example_sender=serving.example_sender)
         hello = greeting(settings, url, key, example_sender=serving.example_sender)
-        with observed(settings, composition) as app, metrics_served(settings, composition.metrics):
-            server = _server(settings, composition, app, on_ready=lambda: _say(hello))
-            _spare_the_collector()
-            await server.serve([listening])
+        async with _beside(settings, dsn, serving, composition.metrics):
+            with observed(settings, composition) as app, metrics_served(settings, composition.metrics):
+                server = _server(settings, composition, app, on_ready=lambda: _say(hello))
+                _spare_the_collector()
+                await server.serve([listening])
 
 
 async def _run_several(
@@ -83,14 +87,25 @@ async def _run_several(
             key = await prepare(settings, composition, example_sender=serving.example_sender)
         hello = greeting(settings, url, key, example_sender=serving.example_sender)
         with shared_metrics(settings) as environment:
-            await supervise(
-                settings,
-                encode_assignment(settings, dsn, listening),
-                listening.fileno(),
-                environment=environment,
-                count=serving.workers,
-                on_ready=lambda: _say(hello),
-            )
+            async with _beside(settings, dsn, serving, Metrics()):
+                await supervise(
+                    settings,
+                    encode_assignment(settings, dsn, listening),
+                    listening.fileno(),
+                    environment=environment,
+                    count=serving.workers,
+                    on_ready=lambda: _say(hello),
+                )
+
+
+@asynccontextmanager
+async def _beside(settings: Settings, dsn: str, serving: Serving, metrics: Metrics) -> AsyncIterator[None]:
+    """Deliver webhooks in this process too, if asked to."""
+    if not serving.with_worker:
+        yield
+        return
+    async with delivering(settings, dsn, metrics, clock=serving.clock):
+        yield
 
 
 def serve_as_worker(assignment: bytes) -> None:

@@ -31,6 +31,10 @@ ROWS = {
     "subject_secret": f"($1, {HASH}, '', '')",
     "idempotency": f"($1, {HASH}, {HASH}, '', 0, 0, NULL)",
     "quota_use": "($1, 'key', 0, 1, 0, NULL)",
+    "subscription": "($1, 's', '', '', 'paused', '{}', '{}', '{}', '{}', false, NULL, '', 0, 0, 0, 0, 0, 0,"
+    " NULL, NULL, NULL, NULL, NULL, NULL, 0)",
+    "delivery": "($1, 's', 'live', '', '', 'done', 0, 0, 0, 0, '', '', 0, 0, NULL, NULL, NULL)",
+    "delivery_attempt": "($1, 's', 'live', '', 0, 0, 0, 1, NULL, NULL)",
 }
 
 

@@ -1,0 +1,325 @@
+"""`/v1/subscriptions…`: webhooks begun, looked at, paused, resumed, replayed, ended."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.params import FromPath
+from msgspec import Meta
+
+from service.api.bodies import ApiRequest, convert, read_json, respond
+from service.api.principal import WRITES, Principal, require_scope
+from service.api.services import LedgerServices, Services, ledger_of
+from service.api.times import rfc3339
+from service.core.errors import InputError, NotFoundError
+from service.ledger.cloud_events import Filter
+from service.ledger.deliveries import Lane
+from service.ledger.sinks import URL_MAX
+from service.ledger.subscriptions import AttemptRow, Definition, DeliveryRow, State, Subscription
+from service.ledger.webhook_signatures import OVERLAP_DEFAULT_S, OVERLAP_MAX_S
+
+SCOPE = "subscription:manage"
+LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+_LANES: tuple[Lane, ...] = ("live", "replay", "control")
+_STATES: tuple[State, ...] = ("waiting", "done", "dead")
+_BEYOND = 2**62
+
+Position = Annotated[int, Meta(ge=0, lt=_BEYOND)]
+Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=100)]
+T = TypeVar("T")
+
+
+class SubscriptionBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A subscription to begin. An empty filter: everything. `after`: a position; left out, from now on."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    url: Annotated[str, Meta(min_length=1, max_length=URL_MAX)]
+    types: Names = []
+    senders: Names = []
+    categories: Names = []
+    channels: Names = []
+    address: bool = False
+    after: Position | None = None
+
+
+class RotationBody(msgspec.Struct, forbid_unknown_fields=True):
+    """How long the secret before signs on beside the new one; `force` while an earlier overlap is open."""
+
+    overlap_seconds: Annotated[int, Meta(ge=0, le=OVERLAP_MAX_S)] = OVERLAP_DEFAULT_S
+    force: bool = False
+
+
+class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Which positions to send again: all that pass the filter, or those only that were given up."""
+
+    first_position: Position
+    last_position: Position
+    only: Literal["all", "dead"] = "all"
+
+
+class NothingBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A command that needs no particulars."""
+
+
+class SubscriptionView(msgspec.Struct):
+    """A subscription as it stands. `backlog`: what waits, and entries of the log not looked at yet."""
+
+    id: str
+    name: str
+    url: str
+    types: list[str]
+    senders: list[str]
+    categories: list[str]
+    channels: list[str]
+    address: bool
+    status: str
+    reason: str | None
+    created_at: str
+    disabled_at: str | None
+    cursor: int
+    backlog: int
+    waiting: int
+    dead: int
+    oldest_undelivered_at: str | None
+    last_success_at: str | None
+    last_failure_at: str | None
+    consecutive_failures: int
+    paused_until: str | None
+    replaying: bool
+    secret: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class SecretView(msgspec.Struct):
+    """A secret, shown this once."""
+
+    secret: str
+
+
+class TestView(msgspec.Struct):
+    """The id of the test event: its `webhook-id`."""
+
+    event_id: str
+
+
+class ReplayView(msgspec.Struct):
+    """How many deliveries are sent again; null while that is not known."""
+
+    deliveries: int | None
+
+
+def view(found: Subscription, head: int) -> SubscriptionView:
+    """A subscription as it is shown; `head`: the log's newest position."""
+    endpoint, wanted = found.endpoint, found.wanted
+    waits = found.status == "enabled" and endpoint.failures and endpoint.open_until_ms
+    return SubscriptionView(
+        id=found.subscription_id,
+        name=found.name,
+        url=found.url,
+        types=sorted(wanted.types),
+        senders=sorted(wanted.senders),
+        categories=sorted(wanted.categories),
+        channels=sorted(wanted.channels),
+        address=found.with_address,
+        status=found.status,
+        reason=found.reason,
+        created_at=rfc3339(found.created_at_ms),
+        disabled_at=_time(found.disabled_at_ms),
+        cursor=found.cursor,
+        backlog=found.waiting + max(head - found.cursor, 0),
+        waiting=found.waiting,
+        dead=found.dead,
+        oldest_undelivered_at=_time(found.oldest_waiting_ms),
+        last_success_at=_time(endpoint.last_success_ms),
+        last_failure_at=_time(endpoint.last_failure_ms),
+        consecutive_failures=endpoint.failures,
+        paused_until=_time(endpoint.open_until_ms) if waits else None,
+        replaying=found.replay_cursor is not None,
+    )
+
+
+def delivery_view(row: DeliveryRow) -> dict[str, Any]:
+    """A delivery as it is shown."""
+    return {
+        "lane": row.lane,
+        "position": row.position,
+        "event_id": row.event_id,
+        "type": row.type,
+        "state": row.state,
+        "attempts": row.attempts,
+        "recorded_at": rfc3339(row.recorded_at_ms),
+        "next_attempt_at": rfc3339(row.next_attempt_ms) if row.state == "waiting" else None,
+        "ended_at": _time(row.ended_at_ms),
+    }
+
+
+def attempt_view(row: AttemptRow) -> dict[str, Any]:
+    """An attempt as it is shown, with what of the answer is text."""
+    return {
+        "attempt": row.attempt,
+        "started_at": rfc3339(row.started_at_ms),
+        "ended_at": rfc3339(row.ended_at_ms),
+        "outcome": row.outcome,
+        "status": row.status,
+        "answer": (row.answer or b"").decode(errors="replace"),
+    }
+
+
+def _time(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else rfc3339(milliseconds)
+
+
+def _own(request: ApiRequest) -> LedgerServices:
+    services: Services = request.app.state.services
+    principal: Principal = request.state.principal
+    return ledger_of(services, principal)
+
+
+async def _body(request: ApiRequest, kind: type[T]) -> T:
+    """The body; one that is left out is one without fields."""
+    if not request.headers.get("content-type") and not await request.body():
+        return convert({}, kind)
+    return convert(await read_json(request), kind)
+
+
+async def _shown(ledger: LedgerServices, found: Subscription, status: int = 200) -> Response[bytes]:
+    return respond(view(found, await ledger.subscriptions.head()), status)
+
+
+@post("/v1/subscriptions", status_code=201, opt={"scope": SCOPE, "effect": WRITES})
+async def create_subscription(request: ApiRequest) -> Response[bytes]:
+    """Begin a subscription; it is pending until its endpoint answers a signed verification event with 2xx."""
+    body = convert(await read_json(request), SubscriptionBody)
+    if body.address:
+        # Whoever lets others be told addresses must be allowed to see them.
+        require_scope(request.state.principal, "subject:resolve")
+    wanted = Filter(*map(frozenset, (body.types, body.senders, body.categories, body.channels)))
+    ledger = _own(request)
+    found, secret = await ledger.subscriptions.create(
+        Definition(body.name, body.url, wanted, body.address, body.after)
+    )
+    shown = view(found, await ledger.subscriptions.head())
+    shown.secret = secret
+    return respond(shown, 201, headers={"location": f"/v1/subscriptions/{found.subscription_id}"})
+
+
+@get("/v1/subscriptions", opt={"scope": SCOPE})
+async def list_subscriptions(request: ApiRequest) -> Response[bytes]:
+    """All subscriptions, oldest first."""
+    ledger = _own(request)
+    head = await ledger.subscriptions.head()
+    return respond({"items": [view(found, head) for found in await ledger.subscriptions.list()]})
+
+
+@get("/v1/subscriptions/{subscription_id:str}", opt={"scope": SCOPE})
+async def read_subscription(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
+    """One subscription: how far it is behind and how its endpoint has been answering."""
+    ledger = _own(request)
+    return await _shown(ledger, await ledger.subscriptions.read(subscription_id))
+
+
+@delete("/v1/subscriptions/{subscription_id:str}", status_code=204, opt={"scope": SCOPE, "effect": WRITES})
+async def delete_subscription(request: ApiRequest, subscription_id: FromPath[str]) -> None:
+    """End it, with everything that is on its way."""
+    await _own(request).subscriptions.delete(subscription_id)
+
+
+@post(
+    "/v1/subscriptions/{subscription_id:str}/pause", status_code=200, opt={"scope": SCOPE, "effect": WRITES}
+)
+async def pause_subscription(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
+    """Stop deliveries; what happens meanwhile waits."""
+    await _body(request, NothingBody)
+    ledger = _own(request)
+    return await _shown(ledger, await ledger.subscriptions.pause(subscription_id))
+
+
+@post(
+    "/v1/subscriptions/{subscription_id:str}/enable", status_code=200, opt={"scope": SCOPE, "effect": WRITES}
+)
+async def enable_subscription(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
+    """Resume where it stopped; a pending one is asked to verify once more."""
+    await _body(request, NothingBody)
+    ledger = _own(request)
+    return await _shown(ledger, await ledger.subscriptions.enable(subscription_id))
+
+
+@post(
+    "/v1/subscriptions/{subscription_id:str}/secret", status_code=200, opt={"scope": SCOPE, "effect": WRITES}
+)
+async def rotate_secret(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
+    """A new secret, shown this once; the one before signs on beside it for the overlap."""
+    body = await _body(request, RotationBody)
+    secret = await _own(request).subscriptions.rotate(subscription_id, body.overlap_seconds, force=body.force)
+    return respond(SecretView(secret))
+
+
+@post("/v1/subscriptions/{subscription_id:str}/test", status_code=202, opt={"scope": SCOPE, "effect": WRITES})
+async def send_test(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
+    """Send a test event, once; look at its attempt in the lane `control`."""
+    await _body(request, NothingBody)
+    return respond(TestView(await _own(request).subscriptions.test(subscription_id)), 202)
+
+
+@post(
+    "/v1/subscriptions/{subscription_id:str}/replays", status_code=202, opt={"scope": SCOPE, "effect": WRITES}
+)
+async def replay_range(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
+    """Send a range of positions again, on a lane of its own, at most twenty a second."""
+    body = convert(await read_json(request), ReplayBody)
+    count = await _own(request).subscriptions.replay(
+        subscription_id, body.first_position, body.last_position, only_dead=body.only == "dead"
+    )
+    return respond(ReplayView(count), 202)
+
+
+@get("/v1/subscriptions/{subscription_id:str}/deliveries", opt={"scope": SCOPE})
+async def list_deliveries(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
+    """Deliveries, newest first, of one lane (`live`, `replay`, `control`); go on with `before`."""
+    query = request.query_params
+    if set(query) - {"lane", "state", "before", "limit"}:
+        raise InputError("no such parameter", pointer="/query", code="unknown_field")
+    lane = _one_of(request, "lane", _LANES, "live")
+    state = _one_of(request, "state", _STATES, None)
+    limit = _number(query.get("limit", str(LIMIT_DEFAULT)), "limit")
+    if not 1 <= limit <= LIMIT_MAX:
+        raise InputError(f"1 to {LIMIT_MAX}", pointer="/query/limit", code="value")
+    before = _number(query.get("before", str(_BEYOND)), "before")
+    rows = await _own(request).subscriptions.deliveries(subscription_id, lane, before, state, limit)
+    following = rows[-1].position if len(rows) == limit else None
+    return respond({"items": [delivery_view(row) for row in rows], "next": following})
+
+
+@get(
+    "/v1/subscriptions/{subscription_id:str}/deliveries/{lane:str}/{position:str}/attempts",
+    opt={"scope": SCOPE},
+)
+async def list_attempts(
+    request: ApiRequest, subscription_id: FromPath[str], lane: FromPath[str], position: FromPath[str]
+) -> Response[bytes]:
+    """The attempts at one delivery: when, how they ended, and the first KiB of each answer."""
+    known: list[Lane] = [one for one in _LANES if one == lane]
+    if not known or not _is_number(position):
+        raise NotFoundError("there is no such delivery")
+    rows = await _own(request).subscriptions.attempts(subscription_id, known[0], int(position))
+    return respond({"items": [attempt_view(row) for row in rows]})
+
+
+def _one_of(request: ApiRequest, name: str, allowed: Sequence[T], default: T) -> T:
+    value = request.query_params.get(name)
+    if value is None:
+        return default
+    for one in allowed:
+        if one == value:
+            return one
+    raise InputError(f"one of {', '.join(map(str, allowed))}", pointer=f"/query/{name}", code="value")
+
+
+def _number(text: str, name: str) -> int:
+    if not _is_number(text):
+        raise InputError("a whole number from 0 on", pointer=f"/query/{name}", code="value")
+    return int(text)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text[:20]) <= _BEYOND and len(text) <= 19  # noqa: PLR2004 - digits of 2**62

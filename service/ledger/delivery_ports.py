@@ -1,0 +1,120 @@
+"""What deliveries need of their storage, as contracts, and the values that pass through it."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.ledger.cloud_events import Filter
+from service.ledger.deliveries import Answer, Ended, Endpoint, Lane, Waits
+from service.ledger.subscriptions import NewDelivery, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """An enabled subscription that the log has outrun or that is replayed, and the room in its queues."""
+
+    subscription_id: str
+    cursor: int
+    wanted: Filter
+    with_address: bool
+    replay_cursor: int | None
+    replay_to: int | None
+    room: int
+    replay_room: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A cursor to move by compare-and-swap, and the deliveries that come with the move."""
+
+    subscription_id: str
+    lane: Lane
+    cursor: int
+    upto: int
+    deliveries: Sequence[NewDelivery]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery under our lease. `due`: False for a probe ahead of its time."""
+
+    subscription_id: str
+    url: str
+    secrets: bytes
+    status: Status
+    failures: int
+    lane: Lane
+    position: int
+    subject_key: bytes
+    event_id: str
+    type: str
+    body: bytes
+    sealed: bytes | None
+    tries: int
+    attempt: int
+    due: bool
+    recorded_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An attempt that ended."""
+
+    claimed: Claimed
+    answer: Answer
+    started_at_ms: int
+    ended_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An attempt and the state that its delivery is in from now on."""
+
+    attempted: Attempted
+    next: Waits | Ended
+    sealed_answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointState:
+    """An endpoint and the status of its subscription."""
+
+    endpoint: Endpoint
+    status: Status
+    reason: str | None = None
+
+
+class Turn(Protocol):
+    """One transaction of one worker."""
+
+    async def endpoints(self, ids: Sequence[str]) -> dict[str, EndpointState]:
+        """Those that exist, locked."""
+
+    async def record(self, records: Sequence[Record], now_ms: int) -> None:
+        """Store attempts, and the next states of deliveries whose lease is still ours."""
+
+    async def put_endpoints(self, states: dict[str, EndpointState], now_ms: int) -> None:
+        """Store what is remembered of endpoints."""
+
+    async def hasten(self, ids: Sequence[str], now_ms: int) -> None:
+        """Make everything that waits for these endpoints due now."""
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Move cursors that are still where we read them, and make the deliveries that come with it."""
+
+    async def claim(self, now_ms: int, *, lease_until_ms: int, cap: int) -> list[Claimed]:
+        """Take what is due, endpoint by endpoint, at most `cap` in flight for each."""
+
+
+class DeliveryStore(Protocol):
+    """One ledger's deliveries."""
+
+    def turn(self) -> AbstractAsyncContextManager[Turn]:
+        """Begin a turn; leaving it commits."""
+
+    async def listening(self, head: int) -> list[Listening]:
+        """Whom the log has something for."""
+
+    async def forget(self, done_before_ms: int, dead_before_ms: int) -> None:
+        """Delete deliveries that ended before these times, with their attempts."""

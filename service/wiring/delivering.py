@@ -1,0 +1,181 @@
+"""Composing workers: one for each ledger of the database, in a process of their own or beside the service."""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+import uvloop
+
+from service.core.errors import LedgerError
+from service.delivery.sender import Sender
+from service.delivery.worker import Worker
+from service.ledger.dispatch import Dispatch, Parts
+from service.ledger.feed import Feed
+from service.ledger.opening import Opener
+from service.ledger.ports import Clock
+from service.ledger.subscriptions import Subscriptions
+from service.ledger.vault import Vault, webhook_signing_key
+from service.settings import Settings
+from service.storage.access import AccessStore, LedgerRow
+from service.storage.deliveries import PostgresDeliveries
+from service.storage.head_watch import HeadWatch, Watches
+from service.telemetry.delivery_metrics import DeliveryMetrics, LedgerDeliveryMetrics
+from service.telemetry.metrics import Metrics
+from service.wiring.clock import now_ms
+from service.wiring.database import database, kept_running, make_fit
+from service.wiring.keys import keys_directory, load_keys
+from service.wiring.ledgers import ledger_parts
+from service.wiring.observing import metrics_served
+from service.wiring.pools import pooled
+
+_SURVEY_SECONDS = 15.0
+_LEDGERS_SECONDS = 5.0
+_POOL_SIZE = 4
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Delivering:
+    """The workers of one process, by the id of their ledger."""
+
+    workers: dict[int, Worker] = field(default_factory=dict)
+    watches: dict[int, HeadWatch] = field(default_factory=dict)
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def start(self, ledger_id: int) -> None:
+        """Let one run until `stop`."""
+        self._running.add(asyncio.create_task(self.workers[ledger_id].run()))
+
+    async def stop(self) -> None:
+        """Claim nothing more, and let what is in flight end."""
+        for worker in self.workers.values():
+            worker.stop()
+        for watch in self.watches.values():
+            watch.close()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def delivering(
+    settings: Settings, dsn: str, metrics: Metrics, *, clock: Clock = now_ms, run: bool = True
+) -> AsyncIterator[Delivering]:
+    """Workers for every ledger that is begun, also those begun later. `run`: False leaves turns to a test.
+
+    Raises `KeysError`, `DatabaseError` and `UnavailableError`.
+    """
+    measured = DeliveryMetrics(metrics)
+    async with pooled(dsn, _POOL_SIZE) as pool, Watches(pool, dsn) as watches:
+        parts = Delivering()
+        sender = Sender(clock, private_allowed=settings.allow_private_sinks)
+        chores: list[asyncio.Task[None]] = []
+
+        async def open_new() -> None:
+            access = AccessStore(pool)
+            for row in await access.ledgers():
+                if row.ledger_id in parts.workers or not await access.is_begun(row.ledger_id):
+                    continue
+                meter = measured.of(row.name)
+                subscriptions = _open(
+                    parts, settings, pool, row, watches=watches, sender=sender, meter=meter, clock=clock
+                )
+                if run:
+                    parts.start(row.ledger_id)
+                    chores.append(asyncio.create_task(_survey(subscriptions, meter)))
+
+        await open_new()
+        if run:
+            chores.append(asyncio.create_task(_again(open_new)))
+        try:
+            yield parts
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await parts.stop()
+            await sender.close()
+
+
+def _open(  # noqa: PLR0913 - what a worker is made of
+    delivering: Delivering,
+    settings: Settings,
+    pool: asyncpg.Pool,
+    row: LedgerRow,
+    *,
+    watches: Watches,
+    sender: Sender,
+    meter: LedgerDeliveryMetrics,
+    clock: Clock,
+) -> Subscriptions:
+    keys = load_keys(keys_directory(settings.data_dir, row.name), row.origin)
+    ledger = ledger_parts(settings, pool, row, keys, clock)
+    watch = delivering.watches[row.ledger_id] = watches.watch(row.ledger_id, ledger.store)
+    rows = PostgresDeliveries(pool, row.ledger_id, os.urandom(8).hex())
+    parts = Parts(
+        rows=rows,
+        store=ledger.store,
+        feed=Feed(ledger.store, Opener(ledger.sealer), watch),
+        sealer=ledger.sealer,
+        vault=Vault(keys.wrapping_key, os.urandom),
+        signing=webhook_signing_key(keys.wrapping_key),
+        origin=row.origin,
+        clock=clock,
+    )
+    delivering.workers[row.ledger_id] = Worker(
+        Dispatch(parts, jitter=random.SystemRandom()),
+        rows,
+        sender,
+        watch,
+        clock=clock,
+        meter=meter,
+        origin=row.origin,
+    )
+    return ledger.subscriptions
+
+
+async def _survey(subscriptions: Subscriptions, meter: LedgerDeliveryMetrics) -> None:
+    while True:
+        with suppress(LedgerError):
+            head = await subscriptions.head()
+            meter.waiting(
+                {
+                    (one.subscription_id, one.status): one.waiting + max(head - one.cursor, 0)
+                    for one in await subscriptions.list()
+                }
+            )
+        await asyncio.sleep(_SURVEY_SECONDS)
+
+
+async def _again(open_new: Callable[[], Awaitable[None]]) -> None:
+    """Look for ledgers that were begun since."""
+    while True:
+        await asyncio.sleep(_LEDGERS_SECONDS)
+        with suppress(LedgerError):
+            await open_new()
+
+
+def work(settings: Settings) -> None:
+    """Deliver until SIGTERM or SIGINT; returns when what was in flight has ended and is remembered.
+
+    Raises whatever `delivering`, `make_fit` and the embedded server raise.
+    """
+    with database(settings) as dsn:
+        make_fit(dsn, may_upgrade=settings.database_url is None)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work(settings, dsn))
+
+
+async def _work(settings: Settings, dsn: str) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    metrics = Metrics()
+    async with kept_running(settings), delivering(settings, dsn, metrics) as parts:
+        with metrics_served(settings, metrics):
+            _log.info("delivering", ledgers=len(parts.workers))
+            await stopping.wait()
