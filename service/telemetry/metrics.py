@@ -52,6 +52,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.quota_exceeded = Counter(
+            "ledger_quota_exceeded",
+            "Times that a credential asked for more than its quota, by policy.",
+            ("policy",),
+            registry=registry,
+        )
         self.requests_in_flight = Gauge(
             "ledger_http_requests_in_flight",
             "Requests that are being answered.",
@@ -81,6 +87,20 @@ class Metrics:
             "Events that wait for a group commit.",
             one,
             multiprocess_mode="livesum",
+        )
+        self.turned_away = counter(
+            "ledger_append_turned_away", "Events refused because too many were waiting.", one
+        )
+        self.unsubscribed = counter(
+            "ledger_unsubscribe",
+            "Uses of an unsubscribe link: recorded, repeated (the no stood already) or failed.",
+            ("ledger", "result"),
+        )
+        self.mark_up = gauge(
+            "ledger_high_water_mark_up",
+            "Whether the high-water mark took the newest checkpoint.",
+            one,
+            multiprocess_mode="livemin",
         )
         self.position = gauge(
             "ledger_head_position",
@@ -137,6 +157,13 @@ class LedgerMetrics:
         self._waiting = metrics.waiting.labels(ledger)
         self._position = metrics.position.labels(ledger)
         self._failures = metrics.verify_failures.labels(ledger)
+        self._mark_up = metrics.mark_up.labels(ledger)
+        self._mark_up.set(1)
+        self._turned_away = metrics.turned_away.labels(ledger)
+        self._unsubscribed = {
+            result: metrics.unsubscribed.labels(ledger, result)
+            for result in ("recorded", "repeated", "failed")
+        }
         self._began: deque[float] = deque()
 
     def answered(self, decision: str, reason_code: str, count: int = 1) -> None:
@@ -159,6 +186,18 @@ class LedgerMetrics:
         self._metrics.appended.labels(self._ledger, outcome).inc(events)
         if position is not None:
             self._position.set(position)
+
+    def turned_away(self, events: int) -> None:
+        """Count them."""
+        self._turned_away.inc(events)
+
+    def marked(self, *, durable: bool) -> None:
+        """Show whether the mark keeps up."""
+        self._mark_up.set(int(durable))
+
+    def unsubscribed(self, result: str) -> None:
+        """Count one use of a link."""
+        self._unsubscribed[result].inc()
 
     def contradicted(self) -> None:
         """Count a stored state that is not the signed one."""
