@@ -52,9 +52,7 @@ async def test_a_line_that_asks_something_else_gets_the_way_out_of_that(service:
 
 async def test_whoever_uses_it_is_out(service: Service) -> None:
     await service.record(grant())
-    _, (allow,), _ = await campaign(
-        service, [line(JANE["value"])], defaults=DEFAULTS | {"unsubscribe": True}
-    )
+    _, (allow,), _ = await campaign(service, [line(JANE["value"])], defaults=DEFAULTS | {"unsubscribe": True})
     link = allow["unsubscribe"]["List-Unsubscribe"].strip("<>")
     done = await ask(
         service,
