@@ -32,7 +32,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._shared = MULTIPROCESS_VARIABLE in os.environ
         self._count_requests()
-        self._count_ledgers()
+        self._count_answers()
+        self._count_appends()
         self._count_health()
         if not self._shared:
             ProcessCollector(registry=self._registry)
@@ -65,14 +66,22 @@ class Metrics:
             multiprocess_mode="livesum",
         )
 
-    def _count_ledgers(self) -> None:
+    def _count_answers(self) -> None:
+        counter = partial(Counter, registry=self._registry)
+        self.checks = counter(
+            "ledger_checks", "Answers to 'may this be sent?'.", ("ledger", "decision", "reason")
+        )
+        self.unsubscribed = counter(
+            "ledger_unsubscribe",
+            "Uses of an unsubscribe link: recorded, repeated (the no stood already) or failed.",
+            ("ledger", "result"),
+        )
+
+    def _count_appends(self) -> None:
         counter = partial(Counter, registry=self._registry)
         histogram = partial(Histogram, registry=self._registry)
         gauge = partial(Gauge, registry=self._registry)
         one = ("ledger",)
-        self.checks = counter(
-            "ledger_checks", "Answers to 'may this be sent?'.", ("ledger", "decision", "reason")
-        )
         self.append_seconds = histogram(
             "ledger_append_seconds", "One group commit, lock to mark.", one, buckets=_SECONDS
         )
@@ -90,11 +99,6 @@ class Metrics:
         )
         self.turned_away = counter(
             "ledger_append_turned_away", "Events refused because too many were waiting.", one
-        )
-        self.unsubscribed = counter(
-            "ledger_unsubscribe",
-            "Uses of an unsubscribe link: recorded, repeated (the no stood already) or failed.",
-            ("ledger", "result"),
         )
         self.mark_up = gauge(
             "ledger_high_water_mark_up",
