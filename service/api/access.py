@@ -79,8 +79,10 @@ class Access(ASGIMiddleware):
 
         route = cast("Mapping[str, object]", scope["route_handler"].opt)
         if route.get("scope") != PUBLIC:
-            state["principal"] = await self._authenticated(headers, cast("str | None", route.get("scope")))
-            allowance = state["allowance"] = self._quotas.allow_request(state["principal"])
+            # Known before it is judged: the log of a refusal names the key that asked.
+            principal = state["principal"] = await self._authenticated(headers)
+            require_scope(principal, cast("str | None", route.get("scope")))
+            allowance = state["allowance"] = self._quotas.allow_request(principal)
             if "unlimited" not in route:
                 allowance.require()
             if IDEMPOTENCY_KEY in headers and route.get("effect") == WRITES:
@@ -88,12 +90,11 @@ class Access(ASGIMiddleware):
                 return
         await next_app(scope, receive, send_with_id)
 
-    async def _authenticated(self, headers: dict[bytes, bytes], wanted: str | None) -> Principal:
+    async def _authenticated(self, headers: dict[bytes, bytes]) -> Principal:
         header = headers.get(b"authorization", b"").decode("latin-1")
         principal = await self._keys.authenticate(header)
         if principal is None:
             raise UnauthenticatedError(presented=header != "")
-        require_scope(principal, wanted)
         return principal
 
 

@@ -21,14 +21,20 @@ class HeaderFields(msgspec.Struct):
     """What the defaults carry beside a question."""
 
     min_position: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
+    unsubscribe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What all lines have in common. `given`: it was said on a line of its own, which gets one back."""
+    """What all lines have in common.
+
+    `unsubscribe`: each allow carries the header fields of the way out, unless its line says otherwise.
+    `given`: it was said on a line of its own, which gets one back.
+    """
 
     defaults: Mapping[str, Any]
     min_position: int | None
+    unsubscribe: bool
     given: bool
 
     @classmethod
@@ -43,7 +49,7 @@ class Header:
         question = {name: value for name, value in defaults.items() if name not in own}
         if "sender" not in question and isinstance(first, dict) and "sender" in first:
             question["sender"] = first["sender"]
-        return cls(question, fields.min_position, given)
+        return cls(question, fields.min_position, fields.unsubscribe, given)
 
 
 def read_header(first: list[bytes]) -> tuple[Header, list[bytes]]:

@@ -6,9 +6,9 @@ caller who does not read is not read from either.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -28,14 +28,15 @@ from service.api.bodies import (
 )
 from service.api.campaign_lines import Header, group_of, item_of, read_header
 from service.api.checks import DETAIL
-from service.api.duplex import Duplex
+from service.api.duplex import Duplex, pipelined
 from service.api.events import ReceiptBody, receipt_body
 from service.api.principal import READS, Principal
 from service.api.problems import ApiError, Problem, problem_of
 from service.api.quotas import Allowance
-from service.api.services import Services, ledger_of
+from service.api.services import LedgerServices, Services, ledger_of
+from service.api.unsubscribe_links import header_writer
 from service.core.errors import InputError, LedgerError
-from service.ledger.campaign import GROUP_LINES_MAX, Campaign, Campaigns, Summary
+from service.ledger.campaign import GROUP_LINES_MAX, Campaign, Summary
 from service.ledger.campaign_answers import Prepared
 from service.ledger.campaign_lines import Group
 
@@ -49,9 +50,9 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     """A campaign as one JSON object: what all checks have in common, and the checks."""
 
     checks: list[Any]
-    defaults: Annotated[dict[str, Any], Meta(description="fields of a question, and min_position")] = (
-        msgspec.field(default_factory=dict)
-    )
+    defaults: Annotated[
+        dict[str, Any], Meta(description="fields of a question, min_position, and unsubscribe")
+    ] = msgspec.field(default_factory=dict)
 
 
 class CampaignSummary(msgspec.Struct, omit_defaults=True):
@@ -111,33 +112,46 @@ async def check_campaign(request: ApiRequest) -> Response[bytes]:
     """
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
-    campaigns = ledger_of(services, principal).campaigns
-    detail = DETAIL in principal.scopes
+    opening = _Opening(services, ledger_of(services, principal), with_detail=DETAIL in principal.scopes)
     if require_media_type(request, JSON, NDJSON) == JSON:
-        return await _check_list(request, campaigns, with_detail=detail)
+        return await _check_list(request, opening)
     arriving = lines(request, GROUP_LINES_MAX)
     first: list[bytes] = await anext(arriving, [])
     if not first:
         raise InputError("a campaign has at least one line", code="missing")
     header, first = read_header(first)
-    campaign = await _open(campaigns, header, with_detail=detail)
+    campaign = await opening.open(header)
     answers = _answers(campaign, first, arriving, request.state.allowance)
     return Duplex(_stream(campaign, answers, greeted=header.given), media_type=NDJSON)
 
 
-async def _open(campaigns: Campaigns, header: Header, *, with_detail: bool) -> Campaign:
-    return await campaigns.open(
-        header.defaults, refused_line, min_position=header.min_position, with_detail=with_detail
-    )
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What a campaign of this caller is opened with."""
+
+    services: Services
+    ledger: LedgerServices
+    with_detail: bool
+
+    async def open(self, header: Header) -> Campaign:
+        """The campaign. Raises `QuestionError`."""
+        return await self.ledger.campaigns.open(
+            header.defaults,
+            refused_line,
+            header_writer(self.services, self.ledger),
+            unsubscribe=header.unsubscribe,
+            min_position=header.min_position,
+            with_detail=self.with_detail,
+        )
 
 
-async def _check_list(request: ApiRequest, campaigns: Campaigns, *, with_detail: bool) -> Response[bytes]:
+async def _check_list(request: ApiRequest, opening: _Opening) -> Response[bytes]:
     body = convert(await read_batch(request), BatchBody)
     if not body.checks:
         raise InputError("a campaign has at least one check", pointer="/checks", code="missing")
     if len(body.checks) > ITEMS_MAX:
         raise ApiError(413, "too-many-items", f"A list has 1 to {ITEMS_MAX} checks; send more as NDJSON")
-    campaign = await _open(campaigns, Header.of(body.defaults, body.checks[0]), with_detail=with_detail)
+    campaign = await opening.open(Header.of(body.defaults, body.checks[0]))
     group = item_of(body.checks, campaign.askings)
     prepared = await campaign.prepare(group)
     _spend(request.state.allowance, prepared)
@@ -174,46 +188,21 @@ async def _stream(
 async def _answers(
     campaign: Campaign, first: list[bytes], arriving: AsyncIterator[list[bytes]], allowance: Allowance
 ) -> AsyncGenerator[bytes, None]:
-    under_way: deque[asyncio.Task[Prepared]] = deque()
-    groups = _groups(campaign, first, arriving)
-    reading: asyncio.Task[Group | None] | None = _next(groups)
-    refusal: ApiError | None = None
-    try:
-        while reading or under_way:
-            # Whichever comes first: a caller may wait for its answers before it sends the next line.
-            may_read = {reading} if reading and len(under_way) < _GROUPS_MAX else set()
-            await asyncio.wait({*may_read, *list(under_way)[:1]}, return_when=asyncio.FIRST_COMPLETED)
-            if may_read and reading and reading.done():
-                try:
-                    group = reading.result()
-                except ApiError as error:
-                    group, refusal = None, error
-                reading = _next(groups) if group is not None else None
-                if group is not None:
-                    under_way.append(asyncio.create_task(campaign.prepare(group)))
-                    # Its reads go out now, before the answers of an earlier group are worked on.
-                    await asyncio.sleep(0)
-            if under_way and under_way[0].done():
-                prepared = under_way.popleft().result()
-                _spend(allowance, prepared)
-                yield await campaign.answer(prepared)
-        if refusal is not None:
-            raise refusal
-    finally:
-        for task in [*under_way, *([reading] if reading else [])]:
-            task.cancel()
+    async def begin(group: Group) -> asyncio.Task[Prepared]:
+        preparing = asyncio.create_task(campaign.prepare(group))
+        # Its reads go out now, before the answers of an earlier group are worked on.
+        await asyncio.sleep(0)
+        return preparing
+
+    async with aclosing(pipelined(_groups(campaign, first, arriving), begin, _GROUPS_MAX)) as groups:
+        async for prepared in groups:
+            _spend(allowance, prepared)
+            yield await campaign.answer(prepared)
 
 
 def _spend(allowance: Allowance, prepared: Prepared) -> None:
     """Count the addresses of a group. Raises `QuotaExceededError`: then none of the group is answered."""
     allowance.spend(key for key in prepared.keys if isinstance(key, bytes))
-
-
-def _next(groups: AsyncIterator[Group]) -> "asyncio.Task[Group | None]":
-    async def read() -> Group | None:
-        return await anext(groups, None)
-
-    return asyncio.create_task(read())
 
 
 async def _groups(

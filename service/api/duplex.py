@@ -5,13 +5,20 @@ so each would take messages from the other. Here the handler alone reads; a call
 it does, or when a write fails.
 """
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 from litestar import Response
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Send
+
+from service.api.problems import ApiError
+
+Arrived = TypeVar("Arrived")
+Done = TypeVar("Done")
 
 
 class _DuplexBody(ASGIResponse):
@@ -46,3 +53,43 @@ class Duplex(Response[bytes]):
             media_type=self.media_type,
             status_code=self.status_code,
         )
+
+
+async def pipelined(
+    arriving: AsyncIterator[Arrived], begin: Callable[[Arrived], Awaitable[asyncio.Task[Done]]], most: int
+) -> AsyncGenerator[Done, None]:
+    """Begin with each thing as it arrives, up to `most` at once, and yield what came of them in order.
+
+    Each is yielded as soon as it is done, whether or not more arrives: a caller may wait for an answer before
+    it sends the next line. An `ApiError` of reading is raised after what came before it was yielded.
+    """
+    under_way: deque[asyncio.Task[Done]] = deque()
+    reading: asyncio.Task[Arrived | None] | None = _next(arriving)
+    refusal: ApiError | None = None
+    try:
+        while reading or under_way:
+            may_read = {reading} if reading and len(under_way) < most else set()
+            await asyncio.wait({*may_read, *list(under_way)[:1]}, return_when=asyncio.FIRST_COMPLETED)
+            if may_read and reading and reading.done():
+                try:
+                    arrived = reading.result()
+                except ApiError as error:
+                    arrived, refusal = None, error
+                reading = None
+                if arrived is not None:
+                    under_way.append(await begin(arrived))
+                    reading = _next(arriving)
+            if under_way and under_way[0].done():
+                yield under_way.popleft().result()
+        if refusal is not None:
+            raise refusal
+    finally:
+        for task in [*under_way, *([reading] if reading else [])]:
+            task.cancel()
+
+
+def _next(arriving: AsyncIterator[Arrived]) -> "asyncio.Task[Arrived | None]":
+    async def read() -> Arrived | None:
+        return await anext(arriving, None)
+
+    return asyncio.create_task(read())

@@ -1,7 +1,8 @@
 """`POST /v1/events` and its batch: what happened, recorded once, durable when answered."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from service.api.bodies import (
     require_media_type,
     respond,
 )
-from service.api.duplex import Duplex
+from service.api.duplex import Duplex, pipelined
 from service.api.limits import ITEMS_MAX
 from service.api.principal import WRITES, Principal, require_scope
 from service.api.problems import ApiError, problem_of
@@ -83,9 +84,10 @@ def _permitted(event: SubmittedEvent, principal: Principal, allowance: Allowance
     return event
 
 
-def _require_room(events: Iterable[SubmittedEvent | Exception], intake: Intake) -> None:
+def _require_room(events: Sequence[SubmittedEvent | Exception], intake: Intake) -> None:
     """Refuse early what the queue has no room for, unless all of it is a no."""
     if intake.overloaded and not all(isinstance(event, Exception) or is_refusal(event) for event in events):
+        intake.turn_away(len(events))
         raise ApiError(
             503,
             "overloaded",
@@ -179,18 +181,15 @@ def _outcome(result: Receipt | LedgerError | Exception) -> dict[str, Any]:
 async def _stream(request: ApiRequest, intake: Intake, permit: Permit) -> AsyncGenerator[bytes, None]:
     """One line out for each line in, in order; a summary last. What was answered is durable."""
     counts = {"recorded": 0, "replayed": 0, "refused": 0}
-    under_way: list[asyncio.Task[list[dict[str, Any]]]] = []
+
+    async def begin(group: list[bytes]) -> asyncio.Task[list[dict[str, Any]]]:
+        return await _submit(intake, [_read_line(line, permit) for line in group])
+
     try:
-        async for group in _groups(request):
-            events = [_read_line(line, permit) for line in group]
-            under_way.append(await _submit(intake, events))
-            if len(under_way) >= _GROUPS_MAX:
-                yield _written(await under_way.pop(0), counts)
-        while under_way:
-            yield _written(await under_way.pop(0), counts)
+        async with aclosing(pipelined(_groups(request), begin, _GROUPS_MAX)) as answered:
+            async for outcomes in answered:
+                yield _written(outcomes, counts)
     except ApiError as refusal:
-        while under_way:
-            yield _written(await under_way.pop(0), counts)
         yield _written([_outcome(refusal)], counts)
     yield _ENCODER.encode({"summary": counts}) + b"\n"
 

@@ -8,7 +8,7 @@ exchanges; the number of addresses is an estimate with a standard error of 1.6 %
 each process counts alone, which never refuses more. One credential takes 4 KiB and some.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from service.api.principal import Principal, Quota
@@ -38,6 +38,10 @@ class QuotaExceededError(ApiError):
         )
         self.type = _QUOTA_EXCEEDED
         self.violated_policies = [policy]
+
+
+def _nobody_counts(_policy: str) -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,10 @@ class Meter:
 class Quotas:
     """The meters of every credential that this process serves."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, on_exceeded: Callable[[str], None] = _nobody_counts) -> None:
+        """`on_exceeded` is told the policy each time that somebody wants more than it allows."""
         self._clock = clock
+        self._on_exceeded = on_exceeded
         self._meters: dict[tuple[int, str], Meter] = {}
 
     def meter(self, principal: Principal) -> Meter:
@@ -161,7 +167,8 @@ class Quotas:
         """Count a request; whether it was within the quota says the allowance."""
         now_ms = self._clock()
         meter = self.meter(principal)
-        return Allowance(meter, now_ms, within=meter.request(principal.quota, now_ms))
+        within = meter.request(principal.quota, now_ms)
+        return Allowance(meter, now_ms, self._on_exceeded, within=within)
 
     def unsent(self) -> list[Use]:
         """What the other processes do not know yet."""
@@ -183,11 +190,14 @@ class Quotas:
 class Allowance:
     """What one request may still use."""
 
-    __slots__ = ("_meter", "_now_ms", "_within")
+    __slots__ = ("_meter", "_now_ms", "_on_exceeded", "_within")
 
-    def __init__(self, meter: Meter, now_ms: int, *, within: bool) -> None:
+    def __init__(
+        self, meter: Meter, now_ms: int, on_exceeded: Callable[[str], None], *, within: bool
+    ) -> None:
         self._meter = meter
         self._now_ms = now_ms
+        self._on_exceeded = on_exceeded
         self._within = within
 
     def require(self) -> None:
@@ -212,6 +222,7 @@ class Allowance:
         return {name.decode(): value.decode() for name, value in self.raw_headers()}
 
     def _exceeded(self, policy: str, window_ms: int) -> QuotaExceededError:
+        self._on_exceeded(policy)
         return QuotaExceededError(policy, seconds_left(self._now_ms, window_ms), self.headers())
 
 

@@ -1,6 +1,6 @@
 """`POST /v1/unsubscribe-links`, and the header values that every allow carries (RFC 2369, RFC 8058 §3.1)."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar import Response, post
@@ -12,9 +12,11 @@ from service.api.services import LedgerServices, Services, ledger_of
 from service.core.events.values import AddressInput, Channel, Name, SenderId
 from service.core.unsubscribe import MESSAGE_CHARS_MAX
 from service.ledger.addresses import CanonicalAddress, canonical_address
+from service.ledger.campaign import HeaderWriter
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 PATH = "/u/"
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 class LinkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +64,18 @@ def unsubscribe_headers(
     """The header fields that let this address leave this sender's category. No I/O, a few microseconds."""
     token = ledger.unsubscribe.token(address, sender, category, channel)
     return UnsubscribeHeaders(f"<{services.public_url}{PATH}{token}>")
+
+
+def header_writer(services: Services, ledger: LedgerServices) -> HeaderWriter:
+    """Writes the same for a campaign's lines, which know their subject by its key."""
+    seal = ledger.unsubscribe.token_of
+    before = b'"unsubscribe":{"List-Unsubscribe":%b' % _ENCODER.encode(f"<{services.public_url}{PATH}")[:-1]
+    after = b'>","List-Unsubscribe-Post":"%b"}' % ONE_CLICK.encode()
+
+    def written(subject_key: bytes, sender: str, category: str, channel: str) -> bytes:
+        return before + seal(subject_key, sender, category, channel).encode() + after
+
+    return written
 
 
 @post("/v1/unsubscribe-links", status_code=201, opt={"scope": "link:write", "effect": READS})

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from service.core.law.decision import decision_body
 from service.core.law.explanation import Language, explain
-from service.ledger.packs import shipped_packs, worked_cases
+from service.ledger.packs import boundary_cases, shipped_packs, worked_cases
 from service.ledger.scenarios import (
     CASES_BYTES_MAX,
     CaseRefusal,
@@ -38,6 +38,11 @@ Outcome = CaseResult | CaseRefusal
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(allow_dash=True, path_type=Path), metavar="[FILE]")
+@click.option(
+    "--boundary",
+    is_flag=True,
+    help="Without FILE: the shipped cases on both sides of every boundary of the rules.",
+)
 @click.option("--only", metavar="ID", multiple=True, help="Run this case alone; repeatable.")
 @click.option("--pure", is_flag=True, help="Decide in memory, without a database or a log.")
 @click.option(
@@ -54,9 +59,10 @@ Outcome = CaseResult | CaseRefusal
     help="A server to make a passing database on, instead of an embedded one. Also DATABASE_URL.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def scenarios(
+def scenarios(  # noqa: PLR0913 - one for each option
     *,
     file: Path | None,
+    boundary: bool,
     only: tuple[str, ...],
     pure: bool,
     language: Language,
@@ -71,7 +77,7 @@ def scenarios(
 
     Exit status 0 when all are decided as expected, 1 when some are not, 2 when some could not be run.
     """
-    cases = _chosen(_cases(file), only)
+    cases = _chosen(_cases(file, boundary=boundary), only)
     outcomes = _run(cases, pure=pure, server=database_url or None)
     if as_json:
         body = _body(outcomes, cases, str(file) if file is not None else None, language)
@@ -86,9 +92,11 @@ def scenarios(
     return 0 if _count(outcomes) == len(outcomes) else DIFFERENT
 
 
-def _cases(file: Path | None) -> list[dict[str, Any]]:
+def _cases(file: Path | None, *, boundary: bool) -> list[dict[str, Any]]:
     if file is None:
-        return read_cases(worked_cases())
+        return read_cases(boundary_cases() if boundary else worked_cases())
+    if boundary:
+        raise click.ClickException("--boundary names cases that ship: leave FILE out, or --boundary")
     try:
         return read_cases(_read(file))
     except ScenarioError as error:

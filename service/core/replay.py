@@ -187,7 +187,7 @@ class Replay:
             self._map_is_known = False
             return
         if commitment(opened.opening, opened.record) != entry.commitment:
-            message = f"what is held of entry {index} is not what its commitment was made over"
+            message = f"the contents held of entry {index} do not match its commitment"
             self.find("commitment_differs", index, message)
             self._map_is_known = False
             return

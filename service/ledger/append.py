@@ -63,6 +63,8 @@ class _Remembered:
     head: Head | None = None
     marked: int = 0
     """Up to here the high-water mark is known to reach."""
+    unmarked: Head | None = None
+    """What was committed and the mark could not take."""
 
 
 class Appender:
@@ -125,6 +127,7 @@ class Appender:
         if self._stopped is not None:
             answer.set_exception(self._stopped)
         elif len(self._queue) >= QUEUE_EVENTS_MAX:
+            self.meter.turned_away(1)
             answer.set_exception(UnavailableError("too many events are waiting to be written"))
         else:
             self._queue.append(_Waiting(event, answer))
@@ -138,6 +141,15 @@ class Appender:
             entry = (await snapshot.entries_at([index]))[index]
             size, note = await snapshot.covering_checkpoint(index)
         return Receipt(index, recorded_at_ms(entry.entry), entry.leaf_hash, size - 1, note, replayed=True)
+
+    async def require_mark(self) -> None:
+        """Whether the mark takes what is appended; where it last did not, try again, for nobody else may.
+
+        Raises `UnavailableError` while it does not, and `ForkError` where it holds another log.
+        """
+        unmarked = self._remembered.unmarked
+        if unmarked is not None:
+            await self._advance(unmarked)
 
     async def drain(self) -> None:
         """Wait until everything queued so far is answered."""
@@ -185,8 +197,7 @@ class Appender:
         try:
             if head.size > self._remembered.marked:
                 # For a replay too: whoever wrote that event may have died before the mark knew of it.
-                await self._mark.advance(head.size, head.checkpoint)
-                self._remembered.marked = head.size
+                await self._advance(head)
             self._reached("marked")
         except Exception as error:  # noqa: BLE001 - as above
             self._refuse(batch, error)
@@ -194,6 +205,17 @@ class Appender:
         self._answer(batch, outcomes)
         self.meter.batch_ends("committed", len(batch), head.position)
         self.on_committed(head.position)
+
+    async def _advance(self, head: Head) -> None:
+        try:
+            await self._mark.advance(head.size, head.checkpoint)
+        except LedgerError:
+            self._remembered.unmarked = head
+            self.meter.marked(durable=False)
+            raise
+        self._remembered.marked = max(head.size, self._remembered.marked)
+        self._remembered.unmarked = None
+        self.meter.marked(durable=True)
 
     def _refuse(self, batch: list[_Waiting], error: Exception) -> None:
         outcome = "unavailable" if isinstance(error, LedgerError) else "failed"

@@ -29,7 +29,7 @@ from service.core.token import sign_token, token_header
 from service.ledger.admission import Admission
 from service.ledger.append import Appender
 from service.ledger.campaign_answers import GroupAnswers, Prepared
-from service.ledger.campaign_lines import Askings, Group, KeyMaker, code_of
+from service.ledger.campaign_lines import Asking, Askings, Group, KeyMaker, Line, code_of
 from service.ledger.campaign_ports import CampaignStore, Run
 from service.ledger.campaign_reads import Reader
 from service.ledger.campaign_tree import AnswerTree
@@ -47,6 +47,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Refuse = Callable[[int, str | None, Exception], bytes]
 """What to answer in place of a line that was refused: its number, the caller's id and why."""
+
+HeaderWriter = Callable[[bytes, str, str, str], bytes]
+"""The member of an allow that holds the header fields of the way out, for a subject key, sender, category and
+channel. It follows from what the leaf commits to, so the leaf does not hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,24 @@ class Parts:
     meter: Meter = UNMETERED
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a campaign's answers are told to its caller."""
+
+    refuse: Refuse
+    header_of: HeaderWriter
+    unsubscribe: bool
+    with_detail: bool
+
+    def header(self, line: Line | Exception, subject_key: bytes, asking: Asking) -> bytes:
+        """The member of an allow with the header fields, and a comma; empty where they are not wanted."""
+        wanted: bool | None = getattr(line, "unsubscribe", None)
+        if not (self.unsubscribe if wanted is None else wanted):
+            return b""
+        question = asking.question
+        return self.header_of(subject_key, question.sender, question.category, question.channel) + b","
+
+
 class Campaigns:
     """Opens campaigns."""
 
@@ -91,12 +113,15 @@ class Campaigns:
         self,
         defaults: Mapping[str, Any],
         refuse: Refuse,
+        header_of: HeaderWriter,
         *,
+        unsubscribe: bool = False,
         min_position: int | None = None,
         with_detail: bool = True,
     ) -> "Campaign":
         """Begin a campaign; `defaults` is what its lines have in common, the sender at least.
 
+        `unsubscribe`: allows carry the header fields of the way out, where a line does not say otherwise.
         Raises `QuestionError` for what is no question, an unknown sender or a position that does not exist.
         """
         askings = Askings(defaults)
@@ -111,7 +136,8 @@ class Campaigns:
             raise QuestionError(
                 "this position does not exist", pointer="/defaults/min_position", code="in_future"
             )
-        campaign = Campaign(parts, askings, reader, self._key_maker, refuse, with_detail=with_detail)
+        telling = Telling(refuse, header_of, unsubscribe, with_detail)
+        campaign = Campaign(parts, askings, reader, self._key_maker, telling)
         await parts.store.begin(bytes.fromhex(campaign.id), askings.body)
         return campaign
 
@@ -125,9 +151,7 @@ class Campaign:
         askings: Askings,
         reader: Reader,
         key_maker: KeyMaker,
-        refuse: Refuse,
-        *,
-        with_detail: bool,
+        telling: "Telling",
     ) -> None:
         self.id = parts.random(_ID_SIZE).hex()
         self.askings = askings
@@ -135,8 +159,7 @@ class Campaign:
         self._parts = parts
         self._reader = reader
         self._key_maker = key_maker
-        self._refuse = refuse
-        self._with_detail = with_detail
+        self._telling = telling
         self._began_ms = parts.clock()
         self._writer = DecisionWriter()
         self._tree = AnswerTree()
@@ -170,7 +193,8 @@ class Campaign:
 
         Raises `UnavailableError` when what a later proof needs cannot be kept.
         """
-        answers = GroupAnswers(prepared, self._parts.clock(), self._writer, with_detail=self._with_detail)
+        telling = self._telling
+        answers = GroupAnswers(prepared, self._parts.clock(), self._writer, with_detail=telling.with_detail)
         written: list[bytes] = []
         leaves: list[bytes] = []
         number = self._tree.size
@@ -181,11 +205,11 @@ class Campaign:
             try:
                 if not isinstance(key, bytes):
                     raise key
-                asking = askings[place] if askings is not None else None
-                found, at_ms, body, leaf = answers.of(key, asking or self.askings.require_common())
+                asking = (askings[place] if askings is not None else None) or self.askings.require_common()
+                found, at_ms, body, leaf, decision = answers.of(key, asking)
             except (InputError, FormatError) as refusal:
                 self.refused += 1
-                written.append(self._refuse(number, name, refusal))
+                written.append(telling.refuse(number, name, refusal))
                 leaves.append(refused_leaf(code_of(refusal)))
                 continue
             state = found.state
@@ -193,6 +217,7 @@ class Campaign:
                 self._begin_run(Run(number, state.position, at_ms))
             leaves.append(leaf)
             own = b'"id":%b,' % _quoted(name) if name is not None else b""
+            own += telling.header(line, key, asking) if decision == "allow" else b""
             written.append(
                 b'{"line":%d,%b"status":200,"position":%d,%b\n' % (number, own, state.position, body[1:])
             )

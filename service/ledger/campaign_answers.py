@@ -43,8 +43,8 @@ class GroupAnswers:
         self._writer = writer
         self._unexplained: dict[str | None, bytes] = {}
 
-    def of(self, key: bytes, asking: Asking) -> tuple[Found, int, bytes, bytes]:
-        """What it was answered from, for which time, the answer as this caller may see it, and its leaf.
+    def of(self, key: bytes, asking: Asking) -> tuple[Found, int, bytes, bytes, str]:
+        """What it was answered from, for which time, the answer as this caller may see it, leaf and decision.
 
         Raises `QuestionError` when it cannot be decided as asked.
         """
@@ -64,7 +64,7 @@ class GroupAnswers:
             decision, shown, told = self._decide(self._rulebook, standings, asking)
         self.counts[told] += 1
         leaf = answer_leaf(key, asking.digest, self._at_ms, found.state.position, decision)
-        return found, self._at_ms, shown, leaf
+        return found, self._at_ms, shown, leaf, told[0]
 
     def _decide_moved(self, key: bytes, asking: Asking, found: Found) -> tuple[bytes, bytes, Told]:
         if key in self._read.too_many:

@@ -26,10 +26,15 @@ class LineAddress(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """One line that asks only what all lines ask. `id`: the caller's own, given back beside the answer."""
+    """One line that asks only what all lines ask.
+
+    `id`: the caller's own, given back beside the answer. `unsubscribe`: whether an allow carries the header
+    fields of the way out; None: as the campaign's defaults say.
+    """
 
     address: LineAddress
     id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    unsubscribe: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,6 +27,10 @@ class Intake:
         """Whether new work should be refused early; a no should not."""
         return self._appender.overloaded
 
+    def turn_away(self, events: int) -> None:
+        """Note that so many were refused because too many wait."""
+        self._appender.meter.turned_away(events)
+
     async def record(self, event: SubmittedEvent) -> Receipt:
         """Record one event; returns when it is durable.
 

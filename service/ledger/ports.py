@@ -31,6 +31,15 @@ class Meter(Protocol):
     def batch_ends(self, outcome: str, events: int, position: int | None = None) -> None:
         """It is over: `committed`, `unavailable`, `stopped` or `failed`. `position`: the head's, if known."""
 
+    def turned_away(self, events: int) -> None:
+        """So many events were refused because too many wait."""
+
+    def marked(self, *, durable: bool) -> None:
+        """The high-water mark took the newest checkpoint, or could not."""
+
+    def unsubscribed(self, result: str) -> None:
+        """Somebody used a link: `recorded`, `repeated` (the no stood already) or `failed`."""
+
     def contradicted(self) -> None:
         """What is stored was found not to be what was signed."""
 
@@ -45,6 +54,15 @@ class Unmetered:
         """Count nothing."""
 
     def batch_ends(self, outcome: str, events: int, position: int | None = None) -> None:
+        """Count nothing."""
+
+    def turned_away(self, events: int) -> None:
+        """Count nothing."""
+
+    def marked(self, *, durable: bool) -> None:
+        """Count nothing."""
+
+    def unsubscribed(self, result: str) -> None:
         """Count nothing."""
 
     def contradicted(self) -> None:

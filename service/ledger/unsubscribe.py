@@ -22,7 +22,7 @@ from service.ledger.admission import Admission
 from service.ledger.append import Appender
 from service.ledger.catalogue import Catalogue
 from service.ledger.keys import LedgerKeys
-from service.ledger.ports import Clock, Head, Store
+from service.ledger.ports import UNMETERED, Clock, Head, Meter, Store
 
 Extent = Literal["category", "sender"]
 """What is stopped: the category of the message, or everything from its sender."""
@@ -86,13 +86,19 @@ class Unsubscribe:
         self._appender = appender
         self._clock = clock
         self._sleep = sleep
+        self.meter: Meter = UNMETERED
 
     def token(
         self, address: CanonicalAddress, sender: str, category: str, channel: str, message: str = ""
     ) -> str:
         """The token of a link for this address. Names as `UnsubscribeLink` wants them."""
-        subject = self._admission.subject_of(address)
-        return self._links.seal(UnsubscribeLink(subject, sender, category, channel, message))
+        return self.token_of(self._admission.subject_of(address), sender, category, channel, message)
+
+    def token_of(
+        self, subject_key: bytes, sender: str, category: str, channel: str, message: str = ""
+    ) -> str:
+        """The same for an address of which only the subject key is at hand."""
+        return self._links.seal(UnsubscribeLink(subject_key, sender, category, channel, message))
 
     async def require_sender(self, sender: str) -> None:
         """Refuse to make a link for a sender that is not registered: it would be a typing error.
@@ -131,11 +137,20 @@ class Unsubscribe:
         Raises `UnavailableError` when it could not be recorded in `PATIENCE_SECONDS`, and `ForkError` when
         the ledger has stopped itself: the person has to be told that nothing was recorded.
         """
+        try:
+            result = await self._stopped(link, extent, method)
+        except Exception:
+            self.meter.unsubscribed("failed")
+            raise
+        self.meter.unsubscribed(result)
+
+    async def _stopped(self, link: UnsubscribeLink, extent: Extent, method: Method) -> str:
         waited = 0.0
         for attempt in range(_ROUNDS_MAX):
             try:
-                if await self._recorded(link, extent, method):
-                    return
+                result = await self._tried(link, extent, method)
+                if result is not None:
+                    return result
             except UnavailableError:
                 if waited >= PATIENCE_SECONDS:
                     raise
@@ -144,24 +159,24 @@ class Unsubscribe:
                 await self._sleep(pause)
         raise UnavailableError
 
-    async def _recorded(self, link: UnsubscribeLink, extent: Extent, method: Method) -> bool:
-        """Try once. False: somebody used the link at the same moment, so look again."""
+    async def _tried(self, link: UnsubscribeLink, extent: Extent, method: Method) -> str | None:
+        """Try once; what came of it. None: somebody used the link at the same moment, so look again."""
         _, standing = await self._standing(link)
         now_ms = self._clock()
         # Any yes at all makes us record: a no too many harms nobody, and one too few does.
         no = _standing_no(link, extent, standing.nos, standing.grants)
         if no is not None and now_ms - no.last_ms < REPEAT_MS:
-            return True
+            return "repeated"
         event_id = act_id(
             self._secret, link, extent=extent, after=_newest(standing.grants), day=now_ms // _DAY_MS
         )
         event = _refusal(link, extent, method, event_id, now_ms)
         try:
-            await self._appender.append(self._admission.admit_for(event, link.subject_key, now_ms))
+            receipt = await self._appender.append(self._admission.admit_for(event, link.subject_key, now_ms))
         except ConflictError:
             # The same act under the same id, a moment apart; only a holder of K_sub could know the id.
-            return False
-        return True
+            return None
+        return "repeated" if receipt.replayed else "recorded"
 
     async def _standing(self, link: UnsubscribeLink) -> tuple[Head, Standing]:
         head, rows = await self._store.standings([link.subject_key])

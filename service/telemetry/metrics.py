@@ -32,7 +32,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._shared = MULTIPROCESS_VARIABLE in os.environ
         self._count_requests()
-        self._count_ledgers()
+        self._count_answers()
+        self._count_appends()
         self._count_health()
         if not self._shared:
             ProcessCollector(registry=self._registry)
@@ -52,6 +53,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.quota_exceeded = Counter(
+            "ledger_quota_exceeded",
+            "Times that a credential asked for more than its quota, by policy.",
+            ("policy",),
+            registry=registry,
+        )
         self.requests_in_flight = Gauge(
             "ledger_http_requests_in_flight",
             "Requests that are being answered.",
@@ -59,14 +66,22 @@ class Metrics:
             multiprocess_mode="livesum",
         )
 
-    def _count_ledgers(self) -> None:
+    def _count_answers(self) -> None:
+        counter = partial(Counter, registry=self._registry)
+        self.checks = counter(
+            "ledger_checks", "Answers to 'may this be sent?'.", ("ledger", "decision", "reason")
+        )
+        self.unsubscribed = counter(
+            "ledger_unsubscribe",
+            "Uses of an unsubscribe link: recorded, repeated (the no stood already) or failed.",
+            ("ledger", "result"),
+        )
+
+    def _count_appends(self) -> None:
         counter = partial(Counter, registry=self._registry)
         histogram = partial(Histogram, registry=self._registry)
         gauge = partial(Gauge, registry=self._registry)
         one = ("ledger",)
-        self.checks = counter(
-            "ledger_checks", "Answers to 'may this be sent?'.", ("ledger", "decision", "reason")
-        )
         self.append_seconds = histogram(
             "ledger_append_seconds", "One group commit, lock to mark.", one, buckets=_SECONDS
         )
@@ -81,6 +96,15 @@ class Metrics:
             "Events that wait for a group commit.",
             one,
             multiprocess_mode="livesum",
+        )
+        self.turned_away = counter(
+            "ledger_append_turned_away", "Events refused because too many were waiting.", one
+        )
+        self.mark_up = gauge(
+            "ledger_high_water_mark_up",
+            "Whether the high-water mark took the newest checkpoint.",
+            one,
+            multiprocess_mode="livemin",
         )
         self.position = gauge(
             "ledger_head_position",
@@ -142,6 +166,13 @@ class LedgerMetrics:
         self._waiting = metrics.waiting.labels(ledger)
         self._position = metrics.position.labels(ledger)
         self._failures = metrics.verify_failures.labels(ledger)
+        self._mark_up = metrics.mark_up.labels(ledger)
+        self._mark_up.set(1)
+        self._turned_away = metrics.turned_away.labels(ledger)
+        self._unsubscribed = {
+            result: metrics.unsubscribed.labels(ledger, result)
+            for result in ("recorded", "repeated", "failed")
+        }
         self._began: deque[float] = deque()
 
     def answered(self, decision: str, reason_code: str, count: int = 1) -> None:
@@ -164,6 +195,18 @@ class LedgerMetrics:
         self._metrics.appended.labels(self._ledger, outcome).inc(events)
         if position is not None:
             self._position.set(position)
+
+    def turned_away(self, events: int) -> None:
+        """Count them."""
+        self._turned_away.inc(events)
+
+    def marked(self, *, durable: bool) -> None:
+        """Show whether the mark keeps up."""
+        self._mark_up.set(int(durable))
+
+    def unsubscribed(self, result: str) -> None:
+        """Count one use of a link."""
+        self._unsubscribed[result].inc()
 
     def contradicted(self) -> None:
         """Count a stored state that is not the signed one."""

@@ -42,7 +42,7 @@ class Composition:
 
     services: Services
     access: AccessStore
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics
     appenders: list[Appender] = field(default_factory=list)
 
     def take(self, parts: LedgerParts, reached: Failpoint, watches: Watches) -> LedgerServices:
@@ -52,6 +52,11 @@ class Composition:
         appender.on_committed = watches.teller(parts.ledger_id)
         self.appenders.append(appender)
         return parts.services(appender, meter, watches.watch(parts.ledger_id, parts.store))
+
+    async def require_marks(self) -> None:
+        """Raises `LedgerError` while what was appended to some ledger is not covered by its mark."""
+        for appender in self.appenders:
+            await appender.require_mark()
 
     async def drain(self) -> None:
         """Take nothing new in and answer everything that waits."""
@@ -80,7 +85,10 @@ async def open_services(settings: Settings, dsn: str, *, clock: Clock = now_ms) 
         composition = opening.composition
         await opening.open_new(own)
         composition.services.on_drain.append(watches.close)
-        composition.services.probes = {"database": Probe(pool, composition.metrics)}
+        composition.services.probes = {
+            "database": Probe(pool, composition.metrics),
+            "high_water_mark": composition.require_marks,
+        }
         if settings.metrics_port is None:
             composition.services.metrics = composition.metrics.text
         async with opening.beside():
@@ -109,8 +117,10 @@ class _Opening:
         tokens = AccessTokens(self._issuers, self._ids, clock, quota)
         desk = StoredKeyDesk(access, clock, os.urandom, quota)
         credentials = Credentials(self._ring, tokens)
-        services = Services(credentials, desk, Quotas(clock), {}, public_url=public_url(settings))
-        self.composition = Composition(services, access)
+        metrics = Metrics()
+        quotas = Quotas(clock, lambda policy: metrics.quota_exceeded.labels(policy).inc())
+        services = Services(credentials, desk, quotas, {}, public_url=public_url(settings))
+        self.composition = Composition(services, access, metrics)
 
     async def open_new(self, own: LedgerRow | None = None) -> None:
         """Open what is not served yet: `own`, begun now if it is new, and what others have begun."""

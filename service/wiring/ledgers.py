@@ -100,6 +100,8 @@ class LedgerParts:
         parts = CampaignParts(
             self.campaigns, keys, admission, catalogue, appender, self.clock, os.urandom, meter
         )
+        unsubscribe = Unsubscribe(store, keys, admission, catalogue, appender, clock=self.clock)
+        unsubscribe.meter = meter
         return LedgerServices(
             name=self.name,
             keys=keys,
@@ -111,7 +113,7 @@ class LedgerParts:
             campaigns=Campaigns(parts),
             campaign_proofs=CampaignProofs(store, self.campaigns, keys, opener, proofs),
             published=PublishedLog(store),
-            unsubscribe=Unsubscribe(store, keys, admission, catalogue, appender, clock=self.clock),
+            unsubscribe=unsubscribe,
             feed=Feed(store, opener, bell),
             publications=Publications(store, opener, admission),
             rehearsal=Rehearsal(store, admission, catalogue, opener, clock=now_ms, stopwatch=time.monotonic),

@@ -19,12 +19,17 @@ from service.wiring.database import database
 from tests.bench import bench_campaign
 from tests.bench.bench_bundle import measure_bundle
 from tests.bench.bench_decide import measure_decide
+from tests.bench.bench_known_unknown import measure_unknown
 from tests.bench.bench_service import measure_appends, measure_checks
 from tests.bench.bench_unsubscribe import measure_unsubscribe
 from tests.bench.table import Line, show
 
 Served = Callable[[Client, str, int], Coroutine[Any, Any, list[Line]]]
-SERVED: dict[str, Served] = {"append": measure_appends, "check": measure_checks}
+SERVED: dict[str, Served] = {
+    "append": measure_appends,
+    "check": measure_checks,
+    "unknown": measure_unknown,
+}
 PARTS = (*SERVED, "decide", "unsubscribe", "bundle")
 CAMPAIGN = "campaign"
 

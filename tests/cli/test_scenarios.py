@@ -244,3 +244,17 @@ def test_a_phone_number_and_a_time_of_day_need_no_quotes(tmp_path: Path) -> None
 def test_a_file_may_come_from_standard_input() -> None:
     done = program("scenarios", "-", "--pure", text=yaml.safe_dump([case()]).encode())
     assert done.returncode == 0, done.stderr
+
+
+def test_the_boundary_cases_are_run_when_asked_for(tmp_path: Path) -> None:
+    done = program("scenarios", "--boundary", "--only", "NL-consent-valid", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["summary"] == "1 of 1 as expected"
+    in_memory = program("scenarios", "--boundary", "--pure", folder=tmp_path)
+    assert in_memory.returncode == 0, in_memory.stdout[-2000:]
+
+
+def test_the_boundary_cases_beside_a_file_are_one_line(tmp_path: Path) -> None:
+    done = program("scenarios", "--boundary", written(tmp_path, case()), folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1

@@ -13,6 +13,13 @@ from tests.support.bundle_vectors import FOLDER, vectors
 from tests.support.forgery import failing_step, opened, world
 from tests.support.plain_reader.bundles import failing_step as plain_failing_step
 
+# What step 9 finds only by making the answer again, which the second reader does not.
+BY_THE_ANSWER_ALONE = {
+    "campaign-left-out",
+    "decision-turned-round",
+    "decision-without-question",
+    "token-for-another-answer",
+}
 FILES = sorted(FOLDER.glob("*.json"))
 
 
@@ -33,11 +40,11 @@ def test_a_vector_ends_as_it_says(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_a_reader_written_from_the_page_fails_at_the_same_step(path: Path) -> None:
-    """It does not make the answer again: what fails at step 9 passes the eight before."""
+    """It does not make the answer again, and finds what fails before that, and which line it was."""
     vector: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     wanted = vector["want"]["failed_step"]
     found = plain_failing_step(vector["bundle"], vector["vkeys"], vector["held"])
-    assert found == (wanted if wanted != 9 else None)
+    assert found == (None if path.stem in BY_THE_ANSWER_ALONE else wanted)
 
 
 def test_the_vectors_that_are_made_are_the_ones_that_are_kept() -> None:

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
-from service.ledger.packs import worked_cases
+from service.ledger.packs import boundary_cases, worked_cases
 from service.ledger.scenarios import CaseResult, read_cases, run_case
 from service.wiring.trial import trial_ledger
 from tests.support.databases import a_database
@@ -29,13 +30,13 @@ class Proved:
 def proved(migrated_template: str, server_dsn: str) -> Iterator[dict[str, Proved]]:
     """Every case, run once; each on a log of its own."""
     with a_database(server_dsn, template=migrated_template) as dsn:
-        yield asyncio.run(_prove_all(dsn))
+        yield asyncio.run(_prove_all(dsn, CASES))
 
 
-async def _prove_all(dsn: str) -> dict[str, Proved]:
+async def _prove_all(dsn: str, cases: list[dict[str, Any]]) -> dict[str, Proved]:
     found = {}
     async with trial_ledger(dsn) as ledger:
-        for case in CASES:
+        for case in cases:
             result = await run_case(case, ledger)
             found[result.id] = Proved(result, verify_bundle(await ledger.bundle()))
     return found
@@ -54,3 +55,16 @@ def test_the_proof_of_the_answer_verifies_offline_and_says_the_same(
     assert verdict.verified, verdict
     assert verdict.answer is not None
     assert (verdict.answer.decision, verdict.answer.reason_code) == result.actual
+
+
+@pytest.mark.soak
+def test_so_it_is_on_both_sides_of_every_boundary(migrated_template: str, server_dsn: str) -> None:
+    with a_database(server_dsn, template=migrated_template) as dsn:
+        found = asyncio.run(_prove_all(dsn, read_cases(boundary_cases())))
+    assert len(found) > len(CASES)
+    for name, each in found.items():
+        assert each.result.actual == each.result.expected, name
+        assert each.verdict.verified, (name, each.verdict)
+        assert each.verdict.answer is not None
+        shown = (each.verdict.answer.decision, each.verdict.answer.reason_code)
+        assert shown == each.result.actual, name

@@ -6,6 +6,7 @@ verified must verify for ever, and the tests read the files.
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ from tests.support.edits import (
     token_saying,
     without,
 )
-from tests.support.forgery import Edit, failing_step, forged, world
+from tests.support.forgery import Edit, failing_step, forged, run, world
+from tests.support.memory_campaigns import proved_lines
 
 FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "vectors" / "bundle"
 
@@ -89,6 +91,24 @@ FORGED: dict[str, tuple[str, Edit]] = {
     "decision-turned-round": ("agreed", set_decision(decision="deny")),
     "token-for-another-answer": ("agreed", token_saying(decision={"decision": "deny"})),
 }
+LINES: dict[str, tuple[int, Edit]] = {
+    "campaign-line": (2, lambda _: None),
+    "campaign-line-absent": (4, lambda _: None),
+    "campaign-left-out": (2, lambda b: b.pop("campaign")),
+    "campaign-line-of-another": (2, lambda b: b["campaign"].update(line=4)),
+    "campaign-line-beyond-the-last": (2, lambda b: b["campaign"].update(line=6)),
+    "campaign-answer-turned-round": (2, set_decision(decision="deny")),
+    "campaign-path-of-another-line": (2, lambda b: b["campaign"].update(proof=_of_line(4)["proof"])),
+    "campaign-question-at-another-time": (
+        2,
+        lambda b: b["question"].update(at_ms=b["question"]["at_ms"] + 1),
+    ),
+    "campaign-state-of-today": (2, lambda b: b["campaign"].update(epoch=_newest(b))),
+    "campaign-state-is-no-epoch": (2, lambda b: b["campaign"].update(epoch=_event_as_leaf(b))),
+    "campaign-event-rewritten": (2, lambda b: _recounted(b["campaign"]["event"])),
+    "campaign-event-withheld": (2, lambda b: b["campaign"]["event"].update(record=None, opening=None)),
+    "campaign-beside-a-past-state": (2, lambda b: b["question"].update(known_at_ms=b["question"]["at_ms"])),
+}
 MISSPELLED: dict[str, Callable[[str], str]] = {
     "not-canonical-white-space": lambda text: text.replace(",", ", ", 1),
     "not-canonical-key-order": lambda text: json.dumps(
@@ -110,6 +130,8 @@ def vectors() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "fork-of-a-held-checkpoint", _vector(world().history, _fork())
     for name, (source, edit) in FORGED.items():
         yield name, _vector(forged(_of(source), edit))
+    for name, (line, edit) in LINES.items():
+        yield name, _vector(forged(_lines()[line], edit))
     yield "signed-by-another-key", _vector(forged(world().history, lambda _: None, OTHER_KEYS.signer))
     for name, respell in MISSPELLED.items():
         yield name, _vector(respell(world().history.decode()).encode())
@@ -118,6 +140,30 @@ def vectors() -> Iterator[tuple[str, dict[str, Any]]]:
 def _of(source: str) -> bytes:
     raw: bytes = getattr(world(), source)
     return raw
+
+
+@cache
+def _lines() -> dict[int, bytes]:
+    return run(proved_lines())
+
+
+def _of_line(line: int) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(_lines()[line])["campaign"]
+    return shown
+
+
+def _newest(bundle: dict[str, Any]) -> dict[str, Any]:
+    return {"index": checkpoint(bundle).size - 1, **bundle["epoch"]}
+
+
+def _event_as_leaf(bundle: dict[str, Any]) -> dict[str, Any]:
+    event = bundle["campaign"]["event"]
+    return {name: event[name] for name in ("index", "entry", "proof")}
+
+
+def _recounted(event: dict[str, Any]) -> None:
+    assert '"count":5' in event["record"]
+    event["record"] = event["record"].replace('"count":5', '"count":6')
 
 
 def _fork() -> bytes:

@@ -17,7 +17,7 @@ from tests.support.http_service import JANE, question
 
 _STOP_SECONDS = 20
 _SCOPES = ("record:write", "check:read", "check:detail", "proof:read", "proof:disclose", "link:write")
-_PUBLISHING = ("sender:write", "rulebook:write", "record:read")
+_PUBLISHING = ("sender:write", "rulebook:write", "record:read", "event:read")
 
 
 @dataclass(frozen=True, slots=True)

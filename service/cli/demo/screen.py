@@ -60,7 +60,12 @@ class Screen:
         )
         self._say(f"Now a superuser flips one bit of one stored event, entry {act.index}.")
         self._say(f"The audit finds it: {act.audit_found or 'NOTHING'}")
-        self._say(f"The service refuses to prove it: {act.service_refused or 'NO, IT DOES NOT'}")
+        refused = act.service_refused
+        self._say(
+            f"The service refuses to prove it, and answers {refused}"
+            if refused
+            else "IT IS PROVED ALL THE SAME"
+        )
         if act.bundle_verified_after:
             self._console.print(Padding(Text("A BUNDLE WITH IT STILL VERIFIES.", "bold red"), _INDENT))
         else:

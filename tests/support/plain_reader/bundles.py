@@ -1,10 +1,21 @@
-"""A bundle, verified from `schemas/README.md` alone, steps 1 to 8: all but making the answer again."""
+"""A bundle, verified from `schemas/README.md` alone: all but making the answer again.
+
+Of step 9 it checks that the answer shown was given as the line of a campaign, where it is one.
+"""
 
 from datetime import datetime
 from typing import Any
 
+from tests.support.plain_reader.campaigns import answered
 from tests.support.plain_reader.histories import Histories
-from tests.support.plain_reader.identities import ZERO, head_value, sha256, subject_key
+from tests.support.plain_reader.identities import (
+    ZERO,
+    committed,
+    head_value,
+    read_record,
+    sha256,
+    subject_key,
+)
 from tests.support.plain_reader.shapes import check, schema_of
 from tests.support.plain_reader.signed import COSIGNATURE, ED25519, Key, open_checkpoint, open_token, read_key
 from tests.support.plain_reader.texts import Json, RefusedError, read_canonical, require, unbase64, write_json
@@ -19,7 +30,7 @@ LARGEST = 64 * 1024 * 1024
 
 
 def failing_step(text: str, vkeys: list[str], held: str | None) -> int | None:
-    """The first of the steps 1 to 8 that fails, or None."""
+    """The first of the steps 1 to 9 that fails, or None."""
     reader = Bundle(vkeys, held)
     for number, step in enumerate(reader.steps(text), start=1):
         try:
@@ -50,7 +61,7 @@ class Bundle:
     def steps(self, text: str) -> list[Any]:
         """The steps, in their order."""
         later = [self.signatures, self.consistency, self.ends, self.subject_keys, self.map, self.events]
-        return [lambda: self.format(text), *later, self.documents]
+        return [lambda: self.format(text), *later, self.documents, self.campaign]
 
     def format(self, text: str) -> None:
         """Step 1."""
@@ -146,7 +157,9 @@ class Bundle:
         times = [self.genesis["recorded_at_ms"], *times, self.epoch["recorded_at_ms"]]
         require(times == sorted(times), "a time goes back")
         self.histories.check_notices()
-        self.histories.check_closed(milliseconds)
+        campaign = self.said.get("campaign")
+        through = campaign["epoch"]["index"] if campaign is not None else None
+        self.histories.check_closed(milliseconds, through)
 
     def documents(self) -> None:
         """Step 8."""
@@ -165,6 +178,9 @@ class Bundle:
 
     def _rulebook(self) -> str:
         asked, past = self.said["question"], self.said.get("past")
+        if "campaign" in self.said:
+            require(past is None, "not needed")
+            return self._campaign_rulebook(asked)
         known_at = asked["known_at_ms"] if asked is not None else None
         if known_at is None or known_at >= self.epoch["recorded_at_ms"]:
             require(past is None, "not needed")
@@ -177,6 +193,41 @@ class Bundle:
         require(after["epoch_no"] == then["epoch_no"] + 1, "not the next")
         require(then["recorded_at_ms"] <= known_at < after["recorded_at_ms"], "not the newest then")
         return str(then["rulebook_hash"])
+
+    def _campaign_rulebook(self, asked: Json | None) -> str:
+        """What decided a line: that of the epoch it was answered from."""
+        require(asked is not None and asked["known_at_ms"] is None, "a campaign that nothing belongs to")
+        assert asked is not None
+        shown = self.said["campaign"]["epoch"]
+        epoch = self.leaf(shown, shown["index"])
+        require(epoch["type"] == "epoch", "another entry")
+        require(epoch["recorded_at_ms"] <= asked["at_ms"], "asked before its own state")
+        return str(epoch["rulebook_hash"])
+
+    def campaign(self) -> None:
+        """Of step 9, that this answer was given as that line."""
+        shown = self.said.get("campaign")
+        if shown is None:
+            return
+        record = self._campaign_record(shown["event"])
+        event, position = record["event"], shown["epoch"]["index"]
+        require(record["origin"] == self.said["origin"], "another log")
+        require(event["type"] == "campaign_checked", "no campaign")
+        require(event["from_position"] <= position <= event["to_position"], "another state")
+        require(position < shown["event"]["index"], "answered after it was recorded")
+        address = next(each for each in self.said["subjects"] if each["role"] == "address")
+        asked = self.said["question"]
+        answer = {"subject": address["subject_key"], "question": asked["body"], "at_ms": asked["at_ms"]}
+        answer |= {"position": position, "decision": self.said["decision"]}
+        leaf, proof = answered(answer), hashes(shown["proof"])
+        check_inclusion(leaf, shown["line"] - 1, event["count"], proof, bytes.fromhex(event["root"]))
+
+    def _campaign_record(self, event: Json) -> Json:
+        entry = self.leaf(event, event["index"])
+        require(entry["type"] == "event" and event["record"] and event["opening"], "another entry")
+        found = committed(b"clv1/commit", unbase64(event["opening"]).hex(), event["record"])
+        require(found.hex() == entry["commitment"], "another record")
+        return read_record(event["record"])
 
 
 def milliseconds(stamp: str) -> int:

@@ -82,8 +82,8 @@ class Histories:
             named = event.get(side) if side in ("from", "to") else event.get("sender")
             require(named == subject["address"]["value"], "another sender")
 
-    def check_closed(self, milliseconds: Callable[[str], int]) -> None:
-        """Everybody linked is shown, and nobody else."""
+    def check_closed(self, milliseconds: Callable[[str], int], through: int | None) -> None:
+        """Everybody linked is shown, and nobody else. Events after index `through` lead nowhere."""
         subjects, asked = self.said["subjects"], self.said["question"]
         at = asked["at_ms"] if asked is not None else None
         known_at = asked["known_at_ms"] if asked is not None else None
@@ -94,6 +94,7 @@ class Histories:
                 (index, event)
                 for index, recorded, event in self.held[subject["subject_key"]]
                 if (known_at is None or recorded <= known_at)
+                and (through is None or index <= through)
                 and (at is None or event["type"] == "correction" or milliseconds(event["occurred_at"]) <= at)
             ]
             if subject["role"] == "sender":

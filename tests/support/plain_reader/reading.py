@@ -7,7 +7,7 @@ for Ed25519, and two tables (see `identities`).
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.support.plain_reader import audit, identities, signed, trees
+from tests.support.plain_reader import audit, campaigns, identities, signed, trees
 from tests.support.plain_reader.identities import committed, head_value
 from tests.support.plain_reader.texts import Json, read_json, require, unhex, write_json
 
@@ -50,6 +50,10 @@ def _head(given: Json) -> Json:
 READ: Final[Mapping[str, Callable[[Json], Json]]] = {
     "address/email": lambda given: {"canonical": identities.email(given["value"])},
     "address/phone": lambda given: {"canonical": identities.phone(given["value"])},
+    "campaign/answer": lambda given: {"leaf": campaigns.answered(given).hex()},
+    "campaign/line": campaigns.line,
+    "campaign/refusal": lambda given: {"leaf": campaigns.refused(given).hex()},
+    "campaign/root": campaigns.root,
     "canonical-json/value": _canonical,
     "chain/subject": identities.chain,
     "checkpoint/open": _checkpoint,

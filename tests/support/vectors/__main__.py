@@ -6,13 +6,13 @@ holds the files to what is made here.
 
 from collections.abc import Iterator
 
-from tests.support.vectors import entries, identities, logs, proofs, signatures
+from tests.support.vectors import campaigns, entries, identities, logs, proofs, signatures
 from tests.support.vectors.case import Vectors
 
 
 def all_vectors() -> Iterator[Vectors]:
     """Every file of vectors."""
-    for part in (identities, entries, proofs, signatures, logs):
+    for part in (identities, entries, proofs, campaigns, signatures, logs):
         yield from part.all_of_them()
 
 

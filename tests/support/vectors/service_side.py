@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from service.core.campaign import answer_leaf, decision_bytes, question_hash_of, refused_leaf
 from service.core.canonical import DEPTH_MAX, canonical_json, parse_strict
 from service.core.checkpoint import open_checkpoint
 from service.core.entries import (
@@ -218,6 +219,34 @@ def entry_bundle(given: Json) -> Json:
     return {"entries": [each.hex() for each in entries]}
 
 
+def campaign_answer(given: Json) -> Json:
+    question = canonical_json(given["question"])
+    decision = decision_bytes(given["decision"])
+    assert decision == canonical_json(given["decision"]), "a decision is written canonically either way"
+    leaf = answer_leaf(
+        unhex(given["subject"]), question_hash_of(question), given["at_ms"], given["position"], decision
+    )
+    return {"leaf": leaf.hex()}
+
+
+def campaign_refusal(given: Json) -> Json:
+    return {"leaf": refused_leaf(given["refused"]).hex()}
+
+
+def _campaign_leaf(line: Json) -> bytes:
+    return unhex((campaign_refusal(line) if "refused" in line else campaign_answer(line["answer"]))["leaf"])
+
+
+def campaign_root(given: Json) -> Json:
+    return {"root": root([_campaign_leaf(line) for line in given["lines"]]).hex()}
+
+
+def campaign_line(given: Json) -> Json:
+    leaf, proof = unhex(campaign_answer(given)["leaf"]), [unhex(each) for each in given["proof"]]
+    verify_inclusion(leaf, proof, index=given["line"] - 1, size=given["count"], root=unhex(given["root"]))
+    return {}
+
+
 def token(given: Json) -> Json:
     verifiers = [parse_verifier(vkey) for vkey in given["vkeys"]]
     keys = {each.key_id.hex(): Ed25519PublicKey.from_public_bytes(each.public) for each in verifiers}
@@ -255,6 +284,10 @@ def _note(shown: str | None) -> bytes | None:
 READ: Final[Mapping[str, Callable[[Json], Json]]] = {
     "address/email": lambda given: address("email", given),
     "address/phone": lambda given: address("phone", given),
+    "campaign/answer": campaign_answer,
+    "campaign/line": campaign_line,
+    "campaign/refusal": campaign_refusal,
+    "campaign/root": campaign_root,
     "canonical-json/value": canonical,
     "chain/subject": subject_chain,
     "checkpoint/open": checkpoint,
