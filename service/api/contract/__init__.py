@@ -27,8 +27,9 @@ Json = dict[str, Any]
 _REQUEST_ID: Final[Json] = {
     "name": "X-Request-Id",
     "in": "header",
-    "description": "The caller's own id of the request; it comes back, and stands in the log.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    "description": "The caller's own id of the request, 1 to 64 of A-Z a-z 0-9 . _ -; it comes back, and "
+    "stands in the log. Anything else is replaced by an id of ours.",
+    "schema": {"type": "string"},
     "example": "crm-4711",
 }
 _IDEMPOTENCY_KEY: Final[Json] = {

@@ -43,6 +43,7 @@ _PAGES: Final = (
     Content(HTML, {"type": "string"}, "<!doctype html>…"),
     Content(JSON, ref("WayOut"), ex.WAY_OUT),
 )
+_BROKEN: Final = (Content(HTML, {"type": "string"}, "<!doctype html>…"),)
 _PROOF: Final = {"anyOf": [ref("Check"), ref("LineProofRequest"), ref("HistoryProofRequest")]}
 
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
@@ -128,13 +129,16 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         refusals=("address", "question"),
     ),
     ("get", "/u/{token}"): Operation(
-        "showWayOut", LEAVING, "Show the way out", {200: _PAGES}, refusals=("unknown-link",)
+        "showWayOut", LEAVING, "Show the way out", {200: _PAGES, 404: _BROKEN}, refusals=("unknown-link",)
     ),
     ("post", "/u/{token}"): Operation(
         "useWayOut",
         LEAVING,
         "Stop a category, or everything from a sender",
-        {200: (*_PAGES, Content(TEXT, {"type": "string"}, "You will get no more of these messages."))},
+        {
+            200: (*_PAGES, Content(TEXT, {"type": "string"}, "You will get no more of these messages.")),
+            **dict.fromkeys((400, 404, 422, 503), _BROKEN),
+        },
         tuple(Content(kind, _ONE_CLICK, {"List-Unsubscribe": "One-Click"}) for kind in FORM_DATA),
         refusals=("nothing-chosen", "unknown-link", "request-timeout", "content-too-large"),
     ),

@@ -15,6 +15,7 @@ from service.api.checks import AnswerBody, AskedBody
 from service.api.configuration import PublishedBody, SenderBody
 from service.api.events import ReceiptBody
 from service.api.keys import IssuedKeyBody, KeyBody, NewKeyBody
+from service.api.principal import SCOPES
 from service.api.problem_types import PROBLEM_TYPES
 from service.api.problems import Problem
 from service.api.rulebooks import DryRunBody, DryRunResult
@@ -74,6 +75,7 @@ def schemas() -> dict[str, Schema]:
     found |= _events(found) | _questions(found) | _batches() | _lists()
     found |= {"Answer": _answer(found["Answer"]), "ReasonCode": _reason_code(), "CloudEvent": cloud_event()}
     found["Problem"] = _problem(found["Problem"])
+    found["NewKey"]["properties"]["scopes"]["items"] = {"type": "string", "enum": list(SCOPES)}
     bundle = found["Bundle"]
     bundle["required"] = sorted([*bundle["required"], "format", "signature"])
     bundle["properties"]["format"] = {"type": "string", "const": FORMAT}
@@ -86,7 +88,11 @@ def _tidied(schema: Any, names: dict[str, str]) -> Any:  # noqa: ANN401 - whatev
         return [_tidied(each, names) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    tidied = {name: _tidied(value, names) for name, value in schema.items() if name != "title"}
+    tidied = {
+        name: _tidied(value, names)
+        for name, value in schema.items()
+        if name != "title" or isinstance(value, dict)
+    }
     if isinstance(schema.get("$ref"), str):
         name = schema["$ref"].rpartition("/")[2]
         tidied["$ref"] = REF.format(name=names.get(name, name))
@@ -152,6 +158,7 @@ def _questions(found: dict[str, Schema]) -> dict[str, Schema]:
             "type": "object",
             "description": "What all lines have in common; its `sender` may stand in the first line instead.",
             "properties": facts | {"min_position": beside["min_position"]},
+            "required": ["sender"],
         },
     }
 
@@ -179,7 +186,7 @@ def _batches() -> dict[str, Schema]:
         "CampaignLine": line,
         "Campaign": _object(
             {"checks": _list("CampaignLine", "minItems", "maxItems"), "defaults": ref("CampaignDefaults")},
-            required=("checks",),
+            required=("checks", "defaults"),
             closed=True,
         ),
         "LineAnswer": {
