@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from service.api.principal import SCOPES
+from service.cli.demo.theatre import program
 from tests.support.databases import a_database
-from tests.support.served import Served, program, served
+from tests.support.served import Served, served
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 ROOT = Path(__file__).parents[2]
