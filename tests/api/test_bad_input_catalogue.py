@@ -1,4 +1,4 @@
-"""All 101 rows of the catalogue of bad input: each is sent over a socket, or says where it is shown instead."""
+"""All 101 rows of the catalogue of bad input: sent over a socket, or shown by another test that is named."""
 
 import re
 from collections.abc import AsyncIterator

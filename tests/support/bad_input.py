@@ -1,7 +1,7 @@
 """The catalogue of bad input: 101 rows, what is sent for each, and what must come back.
 
 A row is sent over a socket here (`sent`), or is what another test shows (`shown`, its name), or belongs to an
-interface that is not this one (`elsewhere`, and why). `differs` says why we do not do what the catalogue wants.
+interface that is not this one (`elsewhere`, and why). `differs`: why we do otherwise.
 """
 
 import json
@@ -295,7 +295,7 @@ ROWS: Final[Mapping[int, Row]] = {
             typed(400, "content-type: application/json", "idempotency-key: a b"),
         ),
         shown="test_a_key_belongs_to_one_request",
-        differs="a key may be missing: source_event_id does the same for ever; a reused one is 422, as the IETF draft has it",
+        differs="it may be missing: source_event_id does the same for ever; reused it is 422, as the draft has it",
     ),
     79: Row(
         "an idempotency key of another ledger",
