@@ -295,7 +295,7 @@ ROWS: Final[Mapping[int, Row]] = {
             typed(400, "content-type: application/json", "idempotency-key: a b"),
         ),
         shown="test_a_key_belongs_to_one_request",
-        differs="it may be missing: source_event_id does the same for ever; reused it is 422, as the draft has it",
+        differs="it may be missing: source_event_id does the same for ever; reused: 422, as the draft has it",
     ),
     79: Row(
         "an idempotency key of another ledger",

@@ -101,6 +101,9 @@ def _tidied(schema: Any, names: dict[str, str]) -> Any:  # noqa: ANN401 - whatev
     if isinstance(schema.get("pattern"), str) and "format" not in schema:
         # Python's `$` would let a trailing newline through, JavaScript's and that of JSON Schema does not.
         tidied["pattern"] = schema["pattern"].replace(r"(?!\n)$", "$")
+    if tidied.get("items") is False:
+        # Pairs of one type: generators do not know `prefixItems`, and the length is said beside it.
+        tidied["items"] = tidied.pop("prefixItems")[0]
     if isinstance(schema.get("description"), str):
         tidied["description"] = " ".join(schema["description"].split())
     return tidied
