@@ -11,8 +11,8 @@ _HEAD: Final = """# Problems
 Every 4xx and 5xx is a problem (RFC 9457, `application/problem+json`) with `type`, `title`, `status`, `detail`
 and `request_id`; `errors` names each field by its JSON pointer (RFC 6901), a stable code and a sentence.
 Nothing in it repeats what was sent: it may be an address. `type` is `urn:consent-ledger:problem:` and the
-name below, `quota-exceeded` excepted, which has the type that the RateLimit draft registers. The service shows
-this at `/problems/<name>`.
+name below, `quota-exceeded` excepted, which has the type that the RateLimit draft registers. The service
+shows this at `/problems/<name>`.
 
 Anything but an answer with `"decision": "allow"` means: do not send.
 
