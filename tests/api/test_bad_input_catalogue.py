@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.wiring import http
-from tests.support.bad_input import ROWS, Row, Sent
+from tests.support.bad_input import ROWS
+from tests.support.bad_input_rows import Row, Sent
 from tests.support.http_service import Service
 from tests.support.raw_http import exchange, listening
 
