@@ -20,7 +20,7 @@ BIN := .venv/bin
 READY := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint style types imports format bench soak clean
+.PHONY: help run test lint style types imports format bench soak fuzz interop clean
 
 help: ## What there is to ask for
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,12 @@ bench: $(READY) ## Measure, beside the ceilings of the same run
 
 soak: $(READY) ## Run the tests that take minutes: hundreds of seeded crashes
 	@$(BIN)/pytest -m soak $(ARGS)
+
+fuzz: $(READY) ## Ask every operation of the contract thousands of times, at the edges of every field
+	@$(BIN)/pytest -m fuzz $(ARGS)
+
+interop: $(READY) ## Try generated clients that need Node and packages from outside
+	@$(BIN)/pytest -m interop $(ARGS)
 
 clean: ## Remove what was installed and cached; the data of `make run` stay
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -8,16 +8,20 @@ import pytest
 from service.wiring.embedded import EmbeddedPostgres, EmbeddedPostgresMissingError, throw_away
 from tests.support.databases import a_database, a_server, database_name
 
+LONG = ("soak", "fuzz", "interop")
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "soak: takes minutes; run by `make soak` (pytest -m soak) only")
+    for name in LONG:
+        config.addinivalue_line("markers", f"{name}: takes minutes; run by `make {name}` only")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "soak" not in config.option.markexpr:
-        long = [item for item in items if item.get_closest_marker("soak")]
-        items[:] = [item for item in items if item not in long]
-        config.hook.pytest_deselected(items=long)
+    for name in LONG:
+        if name not in config.option.markexpr:
+            long = [item for item in items if item.get_closest_marker(name)]
+            items[:] = [item for item in items if item not in long]
+            config.hook.pytest_deselected(items=long)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Who is calling, in one ASGI middleware: request id, credential, scope, quota, and answers kept by key."""
 
-import re
-import secrets
 from collections.abc import Mapping
 from typing import cast
 
@@ -23,6 +21,8 @@ from service.api.principal import (
     UnauthenticatedError,
     require_scope,
 )
+from service.api.problems import ApiError
+from service.api.problems import request_id as new_request_id
 from service.api.quotas import Allowance, Quotas
 
 __all__ = [
@@ -41,8 +41,6 @@ __all__ = [
     "UnauthenticatedError",
     "require_scope",
 ]
-
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Access(ASGIMiddleware):
@@ -63,9 +61,8 @@ class Access(ASGIMiddleware):
         """Authenticate, then pass on with the principal and its allowance in the request's state."""
         headers = dict(scope["headers"])
         state = scope.setdefault("state", {})
-        sent = headers.get(b"x-request-id", b"")
-        request_id = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(8).encode()
-        state["request_id"] = request_id.decode()
+        state["request_id"] = new_request_id(headers.get(b"x-request-id", b""))
+        request_id = state["request_id"].encode()
 
         async def send_with_id(message: Message) -> None:
             # What has an id already was written by the problems, with everything that belongs to it.
@@ -79,6 +76,8 @@ class Access(ASGIMiddleware):
 
         route = cast("Mapping[str, object]", scope["route_handler"].opt)
         if route.get("scope") != PUBLIC:
+            if "\x00" in scope["path"] or "\ufffd" in scope["path"]:
+                raise ApiError(400, "malformed-request", "the path holds what is no character")
             # Known before it is judged: the log of a refusal names the key that asked.
             principal = state["principal"] = await self._authenticated(headers)
             require_scope(principal, cast("str | None", route.get("scope")))

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
 
 from service.api import (
     campaigns,
     checks,
     configuration,
+    documents,
     events,
     feed,
     health,
@@ -23,22 +23,10 @@ from service.api import (
     unsubscribe_links,
 )
 from service.api.access import Access
-from service.api.bodies import respond
-from service.api.contract import openapi_document
 from service.api.direct import Direct
-from service.api.principal import PUBLIC
 from service.api.problems import respond_with_problem
+from service.api.reading import Reading
 from service.api.services import Services
-
-
-@get("/openapi.json", opt={"scope": PUBLIC}, include_in_schema=False)
-async def read_contract(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The OpenAPI document of this very program."""
-    state = request.app.state
-    if "contract" not in state:
-        state.contract = openapi_document(request.app)
-    return respond(state.contract, headers={"cache-control": "public, max-age=300"})
-
 
 ROUTES = (
     campaigns.check_campaign,
@@ -51,6 +39,9 @@ ROUTES = (
     configuration.register_sender,
     events.record_event,
     events.record_events,
+    documents.read_contract,
+    documents.read_docs,
+    documents.read_problem,
     feed.poll_events,
     feed.stream_events,
     health.is_alive,
@@ -67,7 +58,6 @@ ROUTES = (
     rulebooks.read_old_rulebook,
     rulebooks.read_rulebook,
     rulebooks.try_rulebook,
-    read_contract,
     subscriptions.create_subscription,
     subscriptions.delete_subscription,
     subscriptions.enable_subscription,
@@ -89,11 +79,11 @@ def create_app(services: Services) -> Litestar:
     """The application over these services. Litestar's own logging stays off: it would log bodies."""
     return Litestar(
         route_handlers=list(ROUTES),
-        middleware=[Access(services.keys, services.quotas), Direct()],
+        middleware=[Access(services.keys, services.quotas), Reading(), Direct()],
         exception_handlers={Exception: _handle, HTTPException: _handle},
         state=State({"services": services}),
         request_max_body_size=limits.BODY_BYTES_MAX,
-        openapi_config=OpenAPIConfig(title="Consent ledger", version="1", path="/schema"),
+        openapi_config=None,
         logging_config=None,
     )
 

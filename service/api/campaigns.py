@@ -101,7 +101,7 @@ def refused_line(number: int, name: str | None, refusal: Exception) -> bytes:
 @post(
     "/v1/checks/batch",
     status_code=207,
-    opt={"scope": "check:read", "effect": READS},
+    opt={"scope": "check:read", "effect": READS, "produces": (JSON, NDJSON)},
     request_max_body_size=None,
 )
 async def check_campaign(request: ApiRequest) -> Response[bytes]:

@@ -165,7 +165,11 @@ def _answer(answer: Answer, language: Language | None) -> AnswerBody:
     )
 
 
-@post("/v1/proofs", status_code=200, opt={"scope": "proof:read", "effect": READS})
+@post(
+    "/v1/proofs",
+    status_code=200,
+    opt={"scope": "proof:read", "effect": READS, "produces": (BUNDLE, "application/json")},
+)
 async def prove(request: ApiRequest) -> Response[bytes]:
     """The bundle for a question, or for an address alone: everything needed to check it offline."""
     ledger, principal = asked_by(request)

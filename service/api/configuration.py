@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, post
 from litestar.params import FromPath
 from msgspec import Meta
 
@@ -11,6 +11,7 @@ from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.events import ReceiptBody, receipt_body
 from service.api.limits import DOCUMENT_BYTES_MAX
 from service.api.principal import WRITES, Principal
+from service.api.reading import get
 from service.api.services import LedgerServices, Services, ledger_of
 from service.ledger.catalogue import Sender
 from service.ledger.configure import Published
@@ -57,14 +58,14 @@ async def publish_form(request: ApiRequest) -> Response[bytes]:
     return published_body(published)
 
 
-@get("/v1/forms", opt={"scope": "record:read"})
+@get("/v1/forms", opt={"scope": "record:read", "etag": True})
 async def list_forms(request: ApiRequest) -> Response[bytes]:
     """The published forms, oldest first."""
     rows = await own_ledger(request).catalogue.documents("form")
     return respond({"items": [{"id": row.digest.hex(), "form": msgspec.Raw(row.body)} for row in rows]})
 
 
-@get("/v1/forms/{form_id:str}", opt={"scope": "record:read"})
+@get("/v1/forms/{form_id:str}", opt={"scope": "record:read", "etag": True})
 async def read_form(request: ApiRequest, form_id: FromPath[str]) -> Response[bytes]:
     """One form, by its hash."""
     row = await own_ledger(request).catalogue.document(form_id, "form")
@@ -79,7 +80,7 @@ async def register_sender(request: ApiRequest) -> Response[bytes]:
     return published_body(await own_ledger(request).configuration.register_sender(sender))
 
 
-@get("/v1/senders", opt={"scope": "record:read"})
+@get("/v1/senders", opt={"scope": "record:read", "etag": True})
 async def list_senders(request: ApiRequest) -> Response[bytes]:
     """The registered senders."""
     senders = await own_ledger(request).catalogue.senders()

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from litestar import Response, get
+from litestar import Response
 from litestar.response import Stream
 
 from service.api.access import Principal
 from service.api.bodies import NDJSON, ApiRequest, respond
 from service.api.problems import ApiError
+from service.api.reading import get
 from service.api.services import LedgerServices, Services, ledger_of
 from service.core.errors import InputError
 from service.ledger.cloud_events import Filter, Heard, cloud_event
@@ -75,7 +76,7 @@ async def poll_events(request: ApiRequest) -> Response[bytes]:
     )
 
 
-@get("/v1/events/stream", opt={"scope": "event:read"})
+@get("/v1/events/stream", opt={"scope": "event:read", "produces": (SSE, NDJSON)})
 async def stream_events(request: ApiRequest) -> Stream:
     """The same without end: server-sent events, or lines of JSON with `Accept: application/x-ndjson`.
 
@@ -144,6 +145,10 @@ async def _subscriber(request: ApiRequest, after: str) -> Subscriber:
     unknown = set(request.query_params) - _QUERY
     if unknown:
         raise InputError("no such parameter", pointer="/query", code="unknown_field")
+    for name in request.query_params:
+        # Two readers of one URL could each take another of the two (ASVS 15.3.7).
+        if len(request.query_params.getall(name)) > 1:
+            raise InputError("this parameter is given once", pointer=f"/query/{name}", code="value")
     with_address = _flag(request, "address")
     if with_address and "subject:resolve" not in principal.scopes:
         raise ApiError(403, "insufficient-scope", "The key may not do this", "the key lacks subject:resolve")

@@ -1,20 +1,21 @@
 """Probes for an orchestrator, and metrics for a scrape."""
 
-from litestar import Response, get
+from litestar import Response
 
 from service.api.bodies import ApiRequest, respond
 from service.api.principal import PUBLIC
 from service.api.problems import ApiError
+from service.api.reading import get
 from service.api.services import Services
 
 
-@get("/livez", opt={"scope": PUBLIC})
+@get("/livez", opt={"scope": PUBLIC, "produces": ()})
 async def is_alive() -> Response[bytes]:
     """The process answers. Says nothing about what it depends on: a restart would not mend that."""
     return respond({"status": "alive"})
 
 
-@get("/readyz", opt={"scope": PUBLIC})
+@get("/readyz", opt={"scope": PUBLIC, "produces": ()})
 async def is_ready(request: ApiRequest) -> Response[bytes]:
     """Whether requests should come here: 503 while draining or when a dependency fails."""
     services: Services = request.app.state.services
@@ -31,7 +32,7 @@ async def is_ready(request: ApiRequest) -> Response[bytes]:
     )
 
 
-@get("/metrics", opt={"scope": PUBLIC})
+@get("/metrics", opt={"scope": PUBLIC, "produces": ()})
 async def read_metrics(request: ApiRequest) -> Response[bytes]:
     """Metrics in Prometheus' text format. Nothing personal is in them; keep them inside all the same."""
     services: Services = request.app.state.services

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from litestar import Response, delete, get, post
+from litestar import Response, delete, post
 from litestar.params import FromPath
 from msgspec import Meta
 
@@ -12,6 +12,7 @@ from service.api.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey, TooManyKeysError
 from service.api.key_format import is_key_id
 from service.api.principal import SCOPES, WRITES, InsufficientScopeError, Principal, Quota
 from service.api.problems import ApiError
+from service.api.reading import get
 from service.api.services import Services
 from service.api.times import rfc3339
 from service.core.errors import InputError, NotFoundError

@@ -1,10 +1,11 @@
 """`/log/<ledger>/…`: the public log in C2SP tlog-tiles, and the keys that sign."""
 
-from litestar import Response, get
+from litestar import Response
 from litestar.params import FromPath
 
 from service.api.bodies import ApiRequest, respond
 from service.api.principal import PUBLIC
+from service.api.reading import get
 from service.api.services import Services, ledger_named
 from service.core.errors import FormatError, NotFoundError
 from service.core.merkle import TILE_WIDTH
@@ -16,7 +17,10 @@ _FOREVER = "public, max-age=31536000, immutable"
 _BRIEFLY = "no-cache"
 
 
-@get("/log/{ledger:str}/checkpoint", opt={"scope": PUBLIC})
+@get(
+    "/log/{ledger:str}/checkpoint",
+    opt={"scope": PUBLIC, "produces": ("text/plain",), "etag": True},
+)
 async def read_checkpoint(request: ApiRequest, ledger: FromPath[str]) -> Response[bytes]:
     """The newest signed checkpoint."""
     services: Services = request.app.state.services
@@ -24,7 +28,10 @@ async def read_checkpoint(request: ApiRequest, ledger: FromPath[str]) -> Respons
     return Response(note, media_type="text/plain; charset=utf-8", headers={"cache-control": _BRIEFLY})
 
 
-@get("/log/{ledger:str}/tile/{path:path}", opt={"scope": PUBLIC})
+@get(
+    "/log/{ledger:str}/tile/{path:path}",
+    opt={"scope": PUBLIC, "produces": ("application/octet-stream",), "etag": True},
+)
 async def read_tile(request: ApiRequest, ledger: FromPath[str], path: FromPath[str]) -> Response[bytes]:
     """A hash tile `<level>/<index>[.p/<width>]` or an entry bundle `entries/<index>[.p/<width>]`."""
     services: Services = request.app.state.services
@@ -45,7 +52,7 @@ def _is_full(tile: Tile) -> bool:
     return tile.width == TILE_WIDTH
 
 
-@get("/.well-known/jwks.json", opt={"scope": PUBLIC})
+@get("/.well-known/jwks.json", opt={"scope": PUBLIC, "etag": True})
 async def read_keys(request: ApiRequest) -> Response[bytes]:
     """The public keys of every ledger's tokens, and of its webhooks (RFC 7517)."""
     services: Services = request.app.state.services

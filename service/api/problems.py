@@ -3,6 +3,7 @@
 A `detail` never repeats what was sent: it may be an address.
 """
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -12,17 +13,24 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from service.api.problem_types import BY_STATUS, PROBLEM_TYPES, TYPE_PREFIX, ProblemType
 from service.core import errors
+from service.core.canonical import JsonFormatError
 
-TYPE_PREFIX = "urn:consent-ledger:problem:"
+__all__ = ["MEDIA_TYPE", "TYPE_PREFIX", "ApiError", "FieldError", "Problem", "plain_problem", "problem_of"]
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
 
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger(__name__)
 
 
 class ApiError(Exception):
-    """A refusal of the HTTP layer itself. `type` and `headers` where the status alone does not say enough."""
+    """A refusal of the HTTP layer itself, of the type `slug` in `PROBLEM_TYPES`.
+
+    `title`: what is said of this occurrence where there is no `detail`.
+    """
 
     def __init__(
         self,
@@ -34,12 +42,13 @@ class ApiError(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail or title)
+        kind = PROBLEM_TYPES[slug]
         self.status = status
-        self.slug = slug
-        self.title = title
+        # RFC 9457 section 3.1.4: the title is that of the type; what this occurrence says is the detail.
+        self.title = kind.title
         self.detail = detail or title
         self.headers = headers or {}
-        self.type = TYPE_PREFIX + slug
+        self.type = kind.type
         self.violated_policies: list[str] = []
 
 
@@ -67,33 +76,26 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 # First match wins, so a class stands above its parents.
-_TABLE: tuple[tuple[type[errors.LedgerError], int, str, str], ...] = (
-    (errors.AddressError, 422, "address", "The address cannot be used"),
-    (errors.EventError, 422, "event", "The event was refused"),
-    (errors.QuestionError, 422, "question", "The question cannot be answered"),
-    (errors.FormError, 422, "form", "The form was refused"),
-    (errors.RulebookError, 422, "rulebook", "The rulebook was refused"),
-    (errors.InputError, 422, "validation", "The request was refused"),
-    (errors.FormatError, 400, "malformed-request", "The body is not the JSON that is accepted here"),
-    (errors.ConflictError, 409, "source-event-id-reused", "This source_event_id belongs to another event"),
-    (errors.StateConflictError, 409, "state", "This is not possible in its present state"),
-    (errors.NotFoundError, 404, "not-found", "There is no such thing here"),
-    (errors.UnavailableError, 503, "temporarily-unavailable", "Try again with the same ids"),
-    (errors.ForkError, 503, "ledger-stopped", "The ledger has stopped itself; its operator must look"),
+_TABLE: tuple[tuple[type[errors.LedgerError], str], ...] = (
+    (errors.AddressError, "address"),
+    (errors.EventError, "event"),
+    (errors.QuestionError, "question"),
+    (errors.FormError, "form"),
+    (errors.RulebookError, "rulebook"),
+    (errors.InputError, "validation"),
+    (errors.FormatError, "malformed-request"),
+    (errors.ConflictError, "source-event-id-reused"),
+    (errors.StateConflictError, "state"),
+    (errors.NotFoundError, "not-found"),
+    (errors.UnavailableError, "temporarily-unavailable"),
+    (errors.ForkError, "ledger-stopped"),
 )
 _MALFORMED_CODES = frozenset({"unknown_field", "missing", "type", "value", "json"})
-_BY_STATUS: Mapping[int, tuple[str, str]] = {
-    400: ("malformed-request", "The request cannot be understood"),
-    401: ("unauthenticated", "A valid API key or access token is needed"),
-    403: ("insufficient-scope", "The credential may not do this"),
-    404: ("not-found", "There is no such thing here"),
-    405: ("method-not-allowed", "This method is not allowed here"),
-    408: ("request-timeout", "The request did not arrive in time"),
-    413: ("content-too-large", "The body is larger than is read here"),
-    414: ("uri-too-long", "The URL is longer than is read here"),
-    415: ("unsupported-media-type", "The body must be application/json"),
-    431: ("request-header-fields-too-large", "The head of the request is larger than is read here"),
-}
+
+
+def request_id(sent: bytes) -> str:
+    """The caller's own id of its request where it is one, else a new one."""
+    return sent.decode() if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(8)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -106,35 +108,44 @@ def problem_of(error: Exception) -> Problem:
             error.detail,
             violated_policies=error.violated_policies,
         )
-    if isinstance(error, HTTPException):
-        slug, title = _BY_STATUS.get(error.status_code, ("http", "The request was refused"))
-        return Problem(TYPE_PREFIX + slug, title, error.status_code)
-    for kind, status, slug, title in _TABLE:
+    if isinstance(error, HTTPException) and error.status_code in BY_STATUS:
+        return _of_type(PROBLEM_TYPES[BY_STATUS[error.status_code]])
+    for kind, slug in _TABLE:
         if isinstance(error, kind):
-            return _of_ledger(error, status, slug, title)
-    return Problem(TYPE_PREFIX + "internal", "Something went wrong here", 500)
+            return _of_ledger(error, PROBLEM_TYPES[slug])
+    return _of_type(PROBLEM_TYPES["internal"])
 
 
-def _of_ledger(error: Exception, status: int, slug: str, title: str) -> Problem:
-    problem = Problem(TYPE_PREFIX + slug, title, status, str(error))
+def _of_type(kind: ProblemType) -> Problem:
+    return Problem(kind.type, kind.title, kind.status)
+
+
+def _of_ledger(error: Exception, kind: ProblemType) -> Problem:
+    problem = _of_type(kind)
+    problem.detail = str(error)
     if isinstance(error, errors.InputError):
         problem.errors = [FieldError(error.pointer, error.code, str(error))]
         # RFC 9110: 400 for what does not have the shape asked for, 422 for what has it and cannot be.
-        problem.status = 400 if error.code in _MALFORMED_CODES else status
+        problem.status = 400 if error.code in _MALFORMED_CODES else kind.status
+    elif isinstance(error, JsonFormatError) and error.pointer:
+        problem.errors = [FieldError(error.pointer, "json", str(error))]
     return problem
 
 
-def plain_problem(status: int) -> bytes:
+def plain_problem(status: int, request_id: str) -> bytes:
     """The body of a problem that is answered before there is a request to speak of."""
-    slug, title = _BY_STATUS[status]
-    return msgspec.json.encode(Problem(TYPE_PREFIX + slug, title, status))
+    problem = _of_type(PROBLEM_TYPES[BY_STATUS[status]])
+    problem.request_id = request_id
+    return msgspec.json.encode(problem)
 
 
 def respond_with_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
     problem = problem_of(error)
     # A path that no route knows is refused before the middleware gave the request an id.
-    problem.request_id = request.scope.get("state", {}).get("request_id") or secrets.token_hex(8)
+    problem.request_id = request.scope.get("state", {}).get("request_id") or request_id(
+        request.headers.get("x-request-id", "").encode("latin-1")
+    )
     if problem.status >= 500:  # noqa: PLR2004 - the class of server errors
         _log.error("request_failed", problem=problem.type, request_id=problem.request_id, exc_info=error)
     headers = {"cache-control": "no-store", "x-request-id": problem.request_id}

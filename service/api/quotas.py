@@ -22,8 +22,6 @@ DAY_MS = 86_400_000
 METERS_MAX = 20_000
 """Credentials that one process counts at a time; beyond it, those not seen in this minute are forgotten."""
 
-_QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-
 
 class QuotaExceededError(ApiError):
     """The credential has used what it may use for now."""
@@ -36,7 +34,6 @@ class QuotaExceededError(ApiError):
             f"{policy}: come back in {seconds} s",
             headers={**headers, "retry-after": str(seconds)},
         )
-        self.type = _QUOTA_EXCEEDED
         self.violated_policies = [policy]
 
 

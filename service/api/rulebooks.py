@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Response, get, post, put
+from litestar import Response, post, put
 from litestar.params import FromPath
 from msgspec import Meta
 
@@ -12,6 +12,7 @@ from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.checks import read_question
 from service.api.configuration import own_ledger, published_body
 from service.api.principal import READS, WRITES
+from service.api.reading import get
 from service.api.services import LedgerServices
 from service.core.canonical import parse_canonical
 from service.core.errors import InputError, RulebookError
@@ -85,7 +86,7 @@ class DryRunResult(msgspec.Struct, frozen=True):
     changes: list[ChangeBody]
 
 
-@get("/v1/rulebook", opt={"scope": "record:read"})
+@get("/v1/rulebook", opt={"scope": "record:read", "etag": True})
 async def read_rulebook(request: ApiRequest) -> Response[bytes]:
     """The rulebook in force."""
     ledger = own_ledger(request)
@@ -93,7 +94,7 @@ async def read_rulebook(request: ApiRequest) -> Response[bytes]:
     return await _rulebook(ledger, digest.hex())
 
 
-@get("/v1/rulebooks", opt={"scope": "record:read"})
+@get("/v1/rulebooks", opt={"scope": "record:read", "etag": True})
 async def list_rulebooks(request: ApiRequest) -> Response[bytes]:
     """Every publication of a rulebook, oldest first: its hash, its label, where and when."""
     items = [
@@ -109,7 +110,7 @@ async def list_rulebooks(request: ApiRequest) -> Response[bytes]:
     return respond({"items": items})
 
 
-@get("/v1/rulebook/{digest:str}", opt={"scope": "record:read"})
+@get("/v1/rulebook/{digest:str}", opt={"scope": "record:read", "etag": True})
 async def read_old_rulebook(request: ApiRequest, digest: FromPath[str]) -> Response[bytes]:
     """A rulebook that is or was in force, by its hash."""
     return await _rulebook(own_ledger(request), digest)
@@ -117,7 +118,7 @@ async def read_old_rulebook(request: ApiRequest, digest: FromPath[str]) -> Respo
 
 async def _rulebook(ledger: LedgerServices, digest: str) -> Response[bytes]:
     row = await ledger.catalogue.document(digest, "rulebook")
-    return respond({"id": digest, "rulebook": parse_canonical(row.body)}, headers={"etag": f'"{digest}"'})
+    return respond({"id": digest, "rulebook": parse_canonical(row.body)})
 
 
 @put(

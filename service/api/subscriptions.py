@@ -21,8 +21,8 @@ from service.ledger.webhook_signatures import OVERLAP_DEFAULT_S, OVERLAP_MAX_S
 
 SCOPE = "subscription:manage"
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
-_LANES: tuple[Lane, ...] = ("live", "replay", "control")
-_STATES: tuple[State, ...] = ("waiting", "done", "dead")
+LANES: tuple[Lane, ...] = ("live", "replay", "control")
+STATES: tuple[State, ...] = ("waiting", "done", "dead")
 _BEYOND = 2**62
 
 Position = Annotated[int, Meta(ge=0, lt=_BEYOND)]
@@ -279,8 +279,8 @@ async def list_deliveries(request: ApiRequest, subscription_id: FromPath[str]) -
     query = request.query_params
     if set(query) - {"lane", "state", "before", "limit"}:
         raise InputError("no such parameter", pointer="/query", code="unknown_field")
-    lane = _one_of(request, "lane", _LANES, "live")
-    state = _one_of(request, "state", _STATES, None)
+    lane = _one_of(request, "lane", LANES, "live")
+    state = _one_of(request, "state", STATES, None)
     limit = _number(query.get("limit", str(LIMIT_DEFAULT)), "limit")
     if not 1 <= limit <= LIMIT_MAX:
         raise InputError(f"1 to {LIMIT_MAX}", pointer="/query/limit", code="value")
@@ -298,7 +298,7 @@ async def list_attempts(
     request: ApiRequest, subscription_id: FromPath[str], lane: FromPath[str], position: FromPath[str]
 ) -> Response[bytes]:
     """The attempts at one delivery: when, how they ended, and the first KiB of each answer."""
-    known: list[Lane] = [one for one in _LANES if one == lane]
+    known: list[Lane] = [one for one in LANES if one == lane]
     if not known or not _is_number(position):
         raise NotFoundError("there is no such delivery")
     rows = await _own(request).subscriptions.attempts(subscription_id, known[0], int(position))

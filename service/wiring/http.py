@@ -4,6 +4,7 @@ Whoever is refused here is told by a problem (RFC 9457), where there is still so
 """
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -139,10 +140,12 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         cycle: Any = self.cycle  # None before the first request, whatever its type says
         if cycle is None or cycle.response_complete or not cycle.response_started:
-            body = plain_problem(status)
+            request_id = secrets.token_hex(8)
+            body = plain_problem(status, request_id)
             head = (
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-                f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+                f"content-length: {len(body)}\r\ncache-control: no-store\r\nx-request-id: {request_id}\r\n"
+                "connection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
         self.transport.close()

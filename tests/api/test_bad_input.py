@@ -171,9 +171,7 @@ async def test_another_method_is_told_which_are_allowed(service: Service, method
     assert "POST" in response.headers["allow"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/v2/events", "/v1/forms/../../etc/passwd", f"/v1/forms/{'0' * 64}", "/v1/forms/%00"]
-)
+@pytest.mark.parametrize("path", ["/", "/v2/events", "/v1/forms/../../etc/passwd", f"/v1/forms/{'0' * 64}"])
 async def test_what_is_not_there_is_not_found(service: Service, path: str) -> None:
     assert_problem(await service.client.get(path), 404, None)
 

@@ -21,13 +21,6 @@ async def test_the_contract_is_what_the_code_says(service: Service) -> None:
     )
 
 
-async def test_every_operation_documents_its_problems(service: Service) -> None:
-    document = (await service.client.get("/openapi.json")).json()
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            assert "application/problem+json" in operation["responses"]["default"]["content"]
-
-
 async def test_a_key_may_do_what_its_scopes_say_and_no_more(service: Service) -> None:
     key = await service.key("check:read")
     assert (await service.client.post("/v1/checks", json=question(), headers=key)).status_code == 200

@@ -21,16 +21,23 @@ from service.wiring.key_ring import issue_key
 from tests.support.http_service import Service, grant
 
 PUBLIC_ROUTES = {
-    ("GET", "/livez"),
-    ("GET", "/readyz"),
-    ("GET", "/metrics"),
-    ("GET", "/openapi.json"),
-    ("GET", "/.well-known/jwks.json"),
-    ("GET", "/u/{token}"),
-    ("HEAD", "/u/{token}"),
     ("POST", "/u/{token}"),
-    ("GET", "/log/{ledger}/checkpoint"),
-    ("GET", "/log/{ledger}/tile/{path}"),
+    *(
+        (method, path)
+        for method in ("GET", "HEAD")
+        for path in (
+            "/livez",
+            "/readyz",
+            "/metrics",
+            "/openapi.json",
+            "/docs",
+            "/problems/{slug}",
+            "/.well-known/jwks.json",
+            "/u/{token}",
+            "/log/{ledger}/checkpoint",
+            "/log/{ledger}/tile/{path}",
+        )
+    ),
 }
 ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -79,7 +86,7 @@ async def ask(service: Service, route: Route, headers: dict[str, str]) -> Respon
         .replace("{", "")
         .replace("}", "")
     )
-    body = None if route.method == "GET" else grant()
+    body = None if route.method in ("GET", "HEAD") else grant()
     return await service.client.request(route.method, path, headers=headers, json=body)
 
 
@@ -127,7 +134,9 @@ async def test_what_is_public_is_exactly_what_is_listed(service: Service) -> Non
 
 async def test_every_route_that_takes_a_body_says_whether_it_writes(service: Service) -> None:
     silent = [
-        route.name for route in guarded(service.app) if route.method != "GET" and "effect" not in route.opt
+        route.name
+        for route in guarded(service.app)
+        if route.method not in ("GET", "HEAD") and "effect" not in route.opt
     ]
     assert not silent, (
         'say opt={"effect": READS} or WRITES: only what is written is kept for an Idempotency-Key'
@@ -140,7 +149,7 @@ async def test_every_route_refuses_a_caller_without_a_credential(service: Servic
     for route in guarded(service.app):
         response = await ask(service, route, {})
         assert response.status_code == 401, route.name
-        assert response.json()["type"].endswith(":unauthenticated")
+        assert route.method == "HEAD" or response.json()["type"].endswith(":unauthenticated")
         # RFC 6750 section 3.1: no error code where nothing was presented.
         assert response.headers["www-authenticate"] == 'Bearer realm="consent-ledger"'
 

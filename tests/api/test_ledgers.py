@@ -75,7 +75,8 @@ async def test_each_ledger_signs_for_itself(neighbours: Neighbours) -> None:
     ]
     assert notes[0].split("\n")[2] != notes[1].split("\n")[2]
     keys = (await call(neighbours, "GET", "/.well-known/jwks.json", {})).json()["keys"]
-    assert len({key["kid"] for key in keys}) == 2
+    # One for tokens and one for webhooks, each.
+    assert len({key["kid"] for key in keys}) == 4
 
 
 async def test_what_one_ledger_was_told_the_other_does_not_know(neighbours: Neighbours) -> None:
@@ -111,7 +112,16 @@ async def foreign_ids(neighbours: Neighbours) -> dict[str, str]:
     rulebook = await call(neighbours, "PUT", "/v1/rulebook", neighbours.ours, json=ours)
     desk = neighbours.service.composition.services.key_desk
     _, key = await desk.issue(neighbours.service.ledger_id, NewKey("ours", frozenset(SCOPES), 1))
-    return {"form_id": form.json()["id"], "digest": rulebook.json()["id"], "key_id": key.key_id}
+    hook = {"name": "crm", "url": "https://crm.example.org/consent"}
+    webhook = await call(neighbours, "POST", "/v1/subscriptions", neighbours.ours, json=hook)
+    return {
+        "form_id": form.json()["id"],
+        "digest": rulebook.json()["id"],
+        "key_id": key.key_id,
+        "subscription_id": webhook.json()["id"],
+        "lane": "live",
+        "position": "1",
+    }
 
 
 async def test_every_route_that_takes_an_id_says_404_to_an_id_of_another_ledger(

@@ -11,8 +11,10 @@ from typing import Any, Final, get_args
 import msgspec
 
 from service.api.checks import AnswerBody, AskedBody
+from service.api.contract.shapes import cloud_event
 from service.api.events import ReceiptBody
-from service.api.problems import TYPE_PREFIX, Problem
+from service.api.problem_types import PROBLEM_TYPES
+from service.api.problems import Problem
 from service.api.unsubscribe_links import UnsubscribeHeaders
 from service.core.events import Form, SubmittedEvent
 from service.core.events.parsing import CONFIGURING
@@ -185,9 +187,19 @@ def token() -> Schema:
 def problem() -> Schema:
     """A refusal."""
     schema, definitions = _made("problem", "Problem", Problem)
-    schema["properties"]["type"] = {"type": "string", "pattern": f"^{TYPE_PREFIX}[a-z-]+$"}
+    schema["properties"]["type"] = {"enum": [kind.type for kind in PROBLEM_TYPES.values()]}
     schema["properties"]["status"] = {"type": "integer", "minimum": 400, "maximum": 599}
     return _whole(schema, definitions)
+
+
+def webhook() -> Schema:
+    """An event as others hear of it, in the feed, its streams and webhooks."""
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:consent-ledger:webhook:1",
+        "title": "CloudEvent",
+    }
+    return head | cloud_event()
 
 
 def schemas() -> dict[str, Schema]:
@@ -202,6 +214,7 @@ def schemas() -> dict[str, Schema]:
         "receipt": receipt(),
         "rulebook": _whole(*_made("rulebook", "Rulebook", RulebookDocument)),
         "token": token(),
+        "webhook": webhook(),
     }
     return {f"{name}.v1.json": schema for name, schema in made.items()}
 

@@ -1,0 +1,45 @@
+"""The contract, for programs and for people, and a page for every type of problem."""
+
+from typing import Any
+
+from litestar import Response
+from litestar.params import FromPath
+
+from service.api.bodies import ApiRequest, respond
+from service.api.contract import openapi_document
+from service.api.docs_page import HEADERS, docs_page, problem_page
+from service.api.principal import PUBLIC
+from service.api.problem_types import PROBLEM_TYPES
+from service.api.reading import get
+from service.core.errors import NotFoundError
+
+_HTML = "text/html"
+
+
+def _contract(request: ApiRequest) -> dict[str, Any]:
+    state = request.app.state
+    if "contract" not in state:
+        state.contract = openapi_document(request.app)
+    contract: dict[str, Any] = state.contract
+    return contract
+
+
+@get("/openapi.json", opt={"scope": PUBLIC, "etag": True})
+async def read_contract(request: ApiRequest) -> Response[bytes]:
+    """The OpenAPI document of this very program."""
+    return respond(_contract(request), headers={"cache-control": "public, max-age=300"})
+
+
+@get("/docs", opt={"scope": PUBLIC, "etag": True, "produces": (_HTML,)})
+async def read_docs(request: ApiRequest) -> Response[bytes]:
+    """The same for people: one page, without a script, with nothing from elsewhere."""
+    return Response(docs_page(_contract(request)).encode(), media_type=_HTML, headers=HEADERS)
+
+
+@get("/problems/{slug:str}", opt={"scope": PUBLIC, "etag": True, "produces": (_HTML,)})
+async def read_problem(slug: FromPath[str]) -> Response[bytes]:
+    """What a type of problem means, and what to do; `slug` is the last part of the problem's `type`."""
+    kind = PROBLEM_TYPES.get(slug)
+    if kind is None:
+        raise NotFoundError("there is no such type of problem")
+    return Response(problem_page(kind).encode(), media_type=_HTML, headers=HEADERS)
