@@ -23,4 +23,6 @@ def test_the_seeds_make_every_fault_come_first_and_in_company() -> None:
 def test_a_cycle_of_crashes_loses_doubles_and_forks_nothing(stage: Stage, seed: int) -> None:
     plan = plan_of(seed)
     print(plan)  # noqa: T201 - shown where it fails
-    run_cycle(stage, plan)
+    delivery = run_cycle(stage, plan)
+    endured = ", ".join(f"{trouble} {times} times" for trouble, times in delivery.troubles.items())
+    print(f"{len(delivery.receipts)} acknowledged, {delivery.replays} of them again; {endured}")  # noqa: T201 - `-rA` shows it

@@ -9,7 +9,7 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,11 +133,12 @@ def set_the_clock(cycle: Cycle) -> None:
 def fill_the_disk(cycle: Cycle) -> None:
     """For a moment one service can write no file."""
     door = cycle.chance.choice(cycle.doors)
-    if door.run.status() is None:
-        before = resource.prlimit(door.run.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(door.run.pid, resource.RLIMIT_FSIZE, (0, before[1]))
-        time.sleep(cycle.chance.uniform(0.05, 0.2))
-        resource.prlimit(door.run.pid, resource.RLIMIT_FSIZE, before)
+    with suppress(ProcessLookupError):  # it may be about to die at a step of its own
+        if door.run.status() is None:
+            before = resource.prlimit(door.run.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(door.run.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+            time.sleep(cycle.chance.uniform(0.05, 0.2))
+            resource.prlimit(door.run.pid, resource.RLIMIT_FSIZE, before)
 
 
 FAULTS: tuple[Callable[[Cycle], None], ...] = (

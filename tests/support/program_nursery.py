@@ -56,14 +56,19 @@ class Run:
     pid: int
     _ending: int
     _status: int | None = field(default=None)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def status(self, seconds: float = 0) -> int | None:
-        """Its exit status once it has ended, `KILLED` for one that was killed; None while it lives."""
-        if self._status is None and select([self._ending], [], [], seconds)[0]:
-            said = os.read(self._ending, 8)
-            os.close(self._ending)
-            self._status = int(said) if said else KILLED
-        return self._status
+        """Its exit status once it has ended, `KILLED` for one that was killed; None while it lives.
+
+        Any thread may ask. One at a time: what another closed meanwhile may by then be a stranger's.
+        """
+        with self._turn:
+            if self._status is None and select([self._ending], [], [], seconds)[0]:
+                said = os.read(self._ending, 8)
+                os.close(self._ending)
+                self._status = int(said) if said else KILLED
+            return self._status
 
     def wait(self, seconds: float = 30) -> int:
         """Its exit status; raises `TimeoutError` when it does not end."""
