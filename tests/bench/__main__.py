@@ -19,13 +19,14 @@ from service.wiring.database import database
 from tests.bench import bench_campaign
 from tests.bench.bench_bundle import measure_bundle
 from tests.bench.bench_decide import measure_decide
+from tests.bench.bench_replay import measure_replay
 from tests.bench.bench_service import measure_appends, measure_checks
 from tests.bench.bench_unsubscribe import measure_unsubscribe
 from tests.bench.table import Line, show
 
 Served = Callable[[Client, str, int], Coroutine[Any, Any, list[Line]]]
 SERVED: dict[str, Served] = {"append": measure_appends, "check": measure_checks}
-PARTS = (*SERVED, "decide", "unsubscribe", "bundle")
+PARTS = (*SERVED, "decide", "unsubscribe", "bundle", "replay")
 CAMPAIGN = "campaign"
 
 
@@ -50,11 +51,16 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=1_000_000, help="of the campaign, and as many subjects")
     parser.add_argument("--subjects", type=int, default=10_000, help="subjects beside the bundle's person")
     options = parser.parse_args()
-    if options.parts == [CAMPAIGN]:
-        bench_campaign.main(options.lines)
-        return
     if unknown := set(options.parts) - {*PARTS, CAMPAIGN}:
-        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join((*PARTS, CAMPAIGN))}")
+    if CAMPAIGN in options.parts:
+        bench_campaign.main(options.lines)
+    if options.parts != [CAMPAIGN]:
+        show_parts(options)
+
+
+def show_parts(options: argparse.Namespace) -> None:
+    """Measure what goes into the table, and print it."""
     parts = options.parts or PARTS
     over_http = [part for part in parts if part in SERVED]
     lines = served(over_http, 1_000 if options.quick else 3_000) if over_http else []
@@ -64,6 +70,8 @@ def main() -> None:
         lines += measure_unsubscribe()
     if "bundle" in parts:
         lines += measure_bundle(options.subjects)
+    if "replay" in parts:
+        lines += measure_replay(20_000 if options.quick else 100_000)
     show(f"Measured {datetime.now(UTC):%Y-%m-%d}; medians of several rounds", lines)
 
 

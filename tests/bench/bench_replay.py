@@ -1,4 +1,4 @@
-"""How fast a log is replayed, and in how much memory: `python -m tests.bench.bench_replay [events]`.
+"""How fast a log is replayed, and in how much memory.
 
 A synthetic log in memory, written by the core: batches of 256 events, five for each subject on average. The
 storage's own time is not in it. The ceiling of the same run is what the hashes and JSON of it cost at least:
@@ -6,7 +6,6 @@ reading each record, and one SHA-256 for its commitment, its leaf, its chain and
 """
 
 import random
-import sys
 import time
 import tracemalloc
 from collections.abc import Sequence
@@ -14,7 +13,9 @@ from hashlib import sha256
 
 import msgspec
 
-from tests.support.log_writer import Line, LogWriter, named, replayed
+from tests.bench.table import Line, line
+from tests.support.log_writer import Line as LogLine
+from tests.support.log_writer import LogWriter, named, replayed
 
 EVENTS_PER_SUBJECT = 5
 BATCH = 256
@@ -52,25 +53,23 @@ BODIES: tuple[dict[str, object], ...] = (
 )
 
 
-def synthetic(events: int) -> list[Line]:
+def synthetic(events: int) -> list[LogLine]:
     """A log of so many events."""
     chance, log = random.Random(events), LogWriter().begin()  # noqa: S311 - a workload, no secret
     log.epoch()
     for number in range(events):
         person = chance.randrange(max(1, events // EVENTS_PER_SUBJECT))
-        log.event(
-            f"person-{person}@example.org", BODIES[number % len(BODIES)], evidence=b'{"ip":"192.0.2.7"}'
-        )
+        log.event(f"person-{person}@example.org", BODIES[number % len(BODIES)], evidence=EVIDENCE)
         if number % BATCH == BATCH - 1:
             log.epoch()
     log.epoch()
     return log.lines
 
 
-def ceiling(lines: Sequence[Line]) -> float:
+def ceiling(lines: Sequence[LogLine]) -> float:
     """Events per second with nothing but the JSON and the hashes that no replay can leave out."""
     decode = msgspec.json.Decoder().decode
-    opened = [line.opened for line in lines if line.opened is not None]
+    opened = [each.opened for each in lines if each.opened is not None]
     started = time.perf_counter()
     for each in opened:
         decode(each.record)
@@ -80,26 +79,24 @@ def ceiling(lines: Sequence[Line]) -> float:
     return len(opened) / (time.perf_counter() - started)
 
 
-def main(events: int) -> None:
-    """Print the figures."""
-    lines = synthetic(events)
+def measure_replay(events: int) -> list[Line]:
+    """The rate of a replay beside its ceiling, and what it keeps of each subject."""
+    log = synthetic(events)
     started = time.perf_counter()
-    replay = replayed(lines)
-    taken = time.perf_counter() - started
+    replay = replayed(log)
+    rate = events / (time.perf_counter() - started)
     assert named(replay.findings) == []
-    best = ceiling(lines)
+    best = ceiling(log)
     tracemalloc.start()
-    kept = replayed(lines)
+    kept = replayed(log)
     held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    rate, subjects = events / taken, len(kept.subjects)
-    sys.stdout.write(
-        f"replay of {len(lines)} entries, {events} events, {subjects} subjects:"
-        f" {taken:.2f} s, {rate:,.0f} events/s; {rate / best:.2f} of JSON and hashes alone ({best:,.0f}/s)\n"
-        f"memory of the replay: {held / 2**20:.0f} MiB kept, {peak / 2**20:.0f} MiB at most;"
-        f" {held / max(1, subjects):,.0f} bytes a subject\n"
-    )
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    subjects = len(kept.subjects)
+    return [
+        line(
+            f"replay of {events:,} events of {subjects:,} subjects",
+            (rate, "/s"),
+            (best, "/s, JSON and hashes"),
+        ),
+        line(f"its memory ({peak / 2**20:.0f} MiB at most)", (held / max(1, subjects), " B a subject")),
+    ]
