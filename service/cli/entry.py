@@ -51,6 +51,11 @@ class LazyGroup(click.Group):
             return None
         module, attribute, _ = _COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        if "structlog" in sys.modules:
+            # Not set up, it writes to standard output, and the values of variables with every error.
+            from service.telemetry.logs import configure_logging  # noqa: PLC0415 - half a second at the worst
+
+            configure_logging()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from service.cli.options import database_options, settings_from
-from service.telemetry.logs import configure_logging
 from service.wiring.serve import Serving, serve_as_worker
 from service.wiring.serve import serve as run_service
 
@@ -42,7 +41,6 @@ def serve(  # noqa: PLR0913 - one a flag
     Without a database URL an embedded PostgreSQL runs under the data directory. The first start makes the
     ledger and prints an API key. Logs are JSON lines on standard error.
     """
-    configure_logging()
     settings = settings_from(
         host=host, port=port, data_dir=data_dir, database_url=database_url, ledger=ledger
     )
@@ -52,5 +50,4 @@ def serve(  # noqa: PLR0913 - one a flag
 @click.command(hidden=True)
 def worker() -> None:
     """Serve as one of several: started by `serve --workers`, never by hand."""
-    configure_logging()
     serve_as_worker(sys.stdin.readline().encode())
