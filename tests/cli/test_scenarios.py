@@ -1,16 +1,28 @@
 """`consent-ledger scenarios`, as a stranger uses it: right, different, and whatever a file may be."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import yaml
 
 from service.cli.entry import run
 from service.ledger.packs import worked_cases
+from service.wiring.trial import trial_database
 from tests.cli.test_program import program
-from tests.support.databases import execute
+from tests.support.databases import execute, fetch_value
+
+A_TRIAL = """
+import sys
+from service.wiring.trial import trial_database
+with trial_database(sys.argv[1]) as dsn:
+    print(dsn, flush=True)
+    sys.stdin.read()
+"""
 
 CASES: list[dict[str, Any]] = yaml.safe_load(worked_cases())
 GRANT: dict[str, Any] = {
@@ -95,6 +107,26 @@ def test_cases_on_a_configured_server_leave_nothing_behind(tmp_path: Path, serve
     left = "SELECT 1/count(*) FROM pg_database WHERE datname LIKE 'consent_ledger_trial_%'"
     with pytest.raises(Exception, match="division by zero"):
         execute(server_dsn, left)
+
+
+def test_what_a_killed_run_left_is_dropped_by_the_next_and_what_is_in_use_is_not(
+    tmp_path: Path, server_dsn: str
+) -> None:
+    arguments = [sys.executable, "-c", A_TRIAL, server_dsn]
+    with (
+        trial_database(server_dsn) as in_use,
+        subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run,
+    ):
+        assert run.stdout is not None
+        left = run.stdout.readline().decode().strip()
+        run.kill()
+        run.wait()
+        assert fetch_value(left, "SELECT 1") == 1, "nothing was left to be dropped"
+        done = program("scenarios", written(tmp_path, case()), "--database-url", server_dsn)
+        assert done.returncode == 0, done.stderr
+        with pytest.raises(asyncpg.InvalidCatalogNameError):
+            fetch_value(left, "SELECT 1")
+        assert fetch_value(in_use, "SELECT 1") == 1
 
 
 LATE = GRANT | {"recorded": "2026-04-01"}
