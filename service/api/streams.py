@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from math import ceil
 
 from service.api.problems import ApiError
 
@@ -17,13 +18,17 @@ class Streams:
     _open: Counter[str] = field(default_factory=Counter)
 
     def counted(self, key_id: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The same chunks, counted while they come. Raises `ApiError` 429 when that is one too many."""
+        """The same chunks, counted while they come. Raises `ApiError` 429 when that is one too many.
+
+        A stream whose reader is gone is noticed by the next heartbeat: no sooner is it worth another try.
+        """
         if self._open[key_id] >= self.per_key_max:
             raise ApiError(
                 429,
                 "too-many-streams",
                 "This key has too many open streams",
                 f"at most {self.per_key_max} at a time",
+                headers={"retry-after": str(ceil(self.heartbeat_seconds))},
             )
         self._open[key_id] += 1
         return self._until_it_ends(key_id, chunks)

@@ -135,7 +135,8 @@ async def test_a_key_may_hold_so_many_streams_open_and_no_more(served: tuple[Ser
         await stream.hears("retry")
         headers = {"authorization": service.client.headers["authorization"]}
         async with httpx.AsyncClient() as client:
-            assert (await client.get(f"{url}/v1/events/stream", headers=headers)).status_code == 429
+            refused = await client.get(f"{url}/v1/events/stream", headers=headers)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "15")
     await asyncio.sleep(0.5)
     async with listening(service, url) as stream:
         await stream.hears("retry")
