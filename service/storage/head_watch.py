@@ -19,6 +19,14 @@ CHANNEL = "consent_ledger"
 LOOK_SECONDS = 1.0
 _LOST_SECONDS = 1.0
 _CLOSED_SECONDS = 0.1
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # The driver's word for a server that died in the middle of an answer.
+    asyncpg.InternalClientError,
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -112,7 +120,7 @@ class Notifier:
     async def _tell(self) -> None:
         while self._untold:
             ledger_id, position = self._untold.popitem()
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(*_LOST):
                 await self._pool.execute("SELECT pg_notify($1, $2)", CHANNEL, f"{ledger_id}:{position}")
 
 
@@ -137,7 +145,7 @@ class Listener:
 
     async def _listen(self) -> None:
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(*_LOST):
                 await self._listen_once()
             await asyncio.sleep(_LOST_SECONDS)
 

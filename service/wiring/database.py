@@ -10,6 +10,7 @@ import structlog
 
 from service.core.errors import LedgerError
 from service.settings import Settings
+from service.storage.postgres import unavailable_on_failure
 from service.storage.revision import expected_revision, found_revision
 from service.wiring.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from service.wiring.postmaster import Postmaster
@@ -18,6 +19,17 @@ RELEASE_MIN = 15
 
 _WATCH_SECONDS = 1.0
 _CONNECT_SECONDS = 10
+UNREACHABLE = (
+    OSError,
+    ValueError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # The driver's word for a server that died in the middle of an answer.
+    asyncpg.InternalClientError,
+)
+"""How a connection fails; `explain` has a line for each."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -103,23 +115,31 @@ def make_fit(dsn: str, *, may_upgrade: bool) -> tuple[str | None, str]:
 
 
 async def _inspect(dsn: str) -> str | None:
-    """The schema's revision. Raises `DatabaseError` unless a server answers that can hold a ledger."""
+    """The schema's revision. Raises `DatabaseError` unless a server answers that can hold a ledger.
+
+    Raises `UnavailableError` when it goes away meanwhile.
+    """
     try:
         connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except UNREACHABLE as error:
         raise DatabaseError(explain(error)) from error
     try:
-        release = connection.get_server_version().major
-        if release < RELEASE_MIN:
-            raise DatabaseError(f"the server is PostgreSQL {release}: {RELEASE_MIN} or newer is needed")
-        if await connection.fetchval("SELECT pg_is_in_recovery()"):
-            raise DatabaseError("the server is a read-only standby: set DATABASE_URL to the primary")
-        encoding = await connection.fetchval("SHOW server_encoding")
-        if encoding != "UTF8":
-            raise DatabaseError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8'")
-        return await found_revision(connection)
+        with unavailable_on_failure():
+            return await _revision_of_a_fit(connection)
     finally:
         await connection.close()
+
+
+async def _revision_of_a_fit(connection: asyncpg.Connection) -> str | None:
+    release = connection.get_server_version().major
+    if release < RELEASE_MIN:
+        raise DatabaseError(f"the server is PostgreSQL {release}: {RELEASE_MIN} or newer is needed")
+    if await connection.fetchval("SELECT pg_is_in_recovery()"):
+        raise DatabaseError("the server is a read-only standby: set DATABASE_URL to the primary")
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise DatabaseError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8'")
+    return await found_revision(connection)
 
 
 def explain(error: Exception) -> str:

@@ -15,7 +15,7 @@ from service.ledger.ports import Store
 from service.ledger.scenarios import TrialLedger
 from service.storage.access import AccessStore
 from service.storage.postgres import PostgresStore, open_pool
-from service.wiring.database import DatabaseError, explain, make_fit
+from service.wiring.database import UNREACHABLE, DatabaseError, explain, make_fit
 from service.wiring.embedded import throw_away
 
 _CONNECT_SECONDS: Final = 10
@@ -117,5 +117,5 @@ def _in_one_line() -> Iterator[None]:
         raise DatabaseError(
             "this login may not make a database to try things in: give it CREATEDB, or leave DATABASE_URL out"
         ) from error
-    except (OSError, ValueError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except UNREACHABLE as error:
         raise DatabaseError(explain(error)) from error
