@@ -27,7 +27,6 @@ LAST_WORDS = {
 @asynccontextmanager
 async def a_server_that_dies(folder: Path, words: bytes, on_visit: Callable[[], None]) -> AsyncIterator[str]:
     """Yield the DSN of what takes connections, says these words and is gone."""
-
     visits: set[asyncio.Task[Any]] = set()
 
     async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

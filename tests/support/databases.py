@@ -52,7 +52,8 @@ def docker_answers(engine: str) -> bool:
 def a_database(server_dsn: str, *, template: str = "template1") -> Iterator[str]:
     """Yield the DSN of a new database, a copy of `template`, that is dropped afterwards."""
     name = f"consent_ledger_test_{secrets.token_hex(6)}"
-    execute(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
+    # Copied as files, and not through the log of a server that does not sync: twice as fast.
+    execute(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     try:
         yield urlsplit(server_dsn)._replace(path=f"/{name}").geturl()
     finally:
