@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from litestar import Response, delete, get, post
+from litestar import Response, delete, post
 from litestar.params import FromPath
 from msgspec import Meta
 
 from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.principal import WRITES, Principal, require_scope
+from service.api.reading import get
 from service.api.services import LedgerServices, Services, ledger_of
 from service.api.times import rfc3339
 from service.core.errors import InputError, NotFoundError

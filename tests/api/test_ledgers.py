@@ -136,7 +136,7 @@ async def test_every_route_that_takes_an_id_says_404_to_an_id_of_another_ledger(
             path = route.path.replace(f"{{{name}}}", ids[name])
             answer = await call(neighbours, route.method, path, neighbours.theirs)
             assert answer.status_code == 404, route.name
-            assert answer.json()["type"].endswith(":not-found")
+            assert route.method == "HEAD" or answer.json()["type"].endswith(":not-found")
             walked.add(name)
     assert walked == ids.keys()
     desk = neighbours.service.composition.services.key_desk

@@ -5,8 +5,6 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from service.delivery.worker import DEAD_KEPT_MS, DONE_KEPT_MS
-from tests.support.databases import execute
 from tests.support.delivery_world import World, a_world
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 
@@ -301,72 +299,3 @@ async def test_two_workers_at_once_deliver_everything_once(world: World, receive
             await asyncio.gather(world.go(), other.go())
     assert len(receiver.positions) == 50
     assert len(set(receiver.positions)) == 50
-
-
-async def test_a_replay_goes_slowly_and_under_the_same_ids(world: World, receiver: Receiver) -> None:
-    name = await world.subscribe(receiver)
-    positions = await world.happen(12)
-    await world.go()
-    first = {one.position: one.headers["webhook-id"] for one in receiver.events}
-    del receiver.requests[:]
-    await world.subscriptions.replay(name, positions[0], positions[-1], only_dead=False)
-    await world.go()
-    assert len(receiver.positions) <= 7, "at most twenty a second, and a burst of five"
-    for _ in range(3):
-        world.clock.move(seconds=1)
-        await world.go()
-    assert {one.position: one.headers["webhook-id"] for one in receiver.events} == first
-    assert (await world.status(name)).replay_cursor is None
-
-
-async def test_addresses_are_sealed_at_rest_and_told_to_those_who_may_see_them(
-    world: World, receiver: Receiver
-) -> None:
-    await world.subscribe(receiver, with_address=True)
-    await world.happen(person="jane.canary@example.org")
-    await world.go()
-    assert receiver.events[0].event["data"]["address"] == {
-        "kind": "email",
-        "value": "jane.canary@example.org",
-    }
-
-
-async def test_what_was_delivered_is_forgotten_after_a_week_and_what_waits_never(
-    world: World, receiver: Receiver
-) -> None:
-    name = await world.subscribe(receiver)
-    (taken,) = await world.happen()
-    await world.go()
-    receiver.answers(500)
-    (waiting,) = await world.happen()
-    await world.go()
-    world.clock.move(days=8)
-    now = world.clock()
-    await world.worker._rows.forget(now - DONE_KEPT_MS, now - DEAD_KEPT_MS)  # noqa: SLF001 - as its chore does
-    rows = await world.subscriptions.deliveries(name, "live", 10**9, None, 10)
-    assert [row.position for row in rows] == [waiting]
-    assert await world.subscriptions.attempts(name, "live", taken) == []
-    assert len(await world.subscriptions.attempts(name, "live", waiting)) == 1
-
-
-async def test_an_erased_person_is_told_without_the_address(world: World, receiver: Receiver) -> None:
-    await world.subscribe(receiver, with_address=True)
-    receiver.answers(500)
-    await world.happen(person="jane.canary@example.org")
-    await world.go()
-    execute(world.dsn, "DELETE FROM subject_secret")
-    receiver.answers(200)
-    world.clock.move(minutes=1)
-    await world.go()
-    first, second = receiver.events
-    assert "jane.canary" in first.body.decode()
-    assert "jane.canary" not in second.body.decode()
-
-
-async def test_attempts_and_lateness_are_counted(world: World, receiver: Receiver) -> None:
-    await world.subscribe(receiver)
-    await world.happen(3)
-    await world.go()
-    text = world.metrics.text().decode()
-    assert 'ledger_delivery_attempts_total{ledger="main",outcome="delivered"} 4.0' in text
-    assert 'ledger_delivery_lag_seconds_count{ledger="main"} 3.0' in text

@@ -25,4 +25,4 @@ def test_a_cycle_of_crashes_loses_doubles_and_forks_nothing(stage: Stage, seed: 
     print(plan)  # noqa: T201 - shown where it fails
     delivery = run_cycle(stage, plan)
     endured = ", ".join(f"{trouble} {times} times" for trouble, times in delivery.troubles.items())
-    print(f"{len(delivery.receipts)} acknowledged, {delivery.replays} of them again; {endured}")  # noqa: T201 - `-rA` shows it
+    print(f"{len(delivery.receipts)} acknowledged, {delivery.replays} of them again; {endured}")  # noqa: T201 - shown by -rA
