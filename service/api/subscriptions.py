@@ -267,8 +267,10 @@ async def send_test(request: ApiRequest, subscription_id: FromPath[str]) -> Resp
 )
 async def replay_range(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
     """Send a range of positions again, on a lane of its own, at most twenty a second."""
+    subscriptions = _own(request).subscriptions
+    await subscriptions.read(subscription_id)  # one that is not there is a 404, whatever was sent
     body = convert(await read_json(request), ReplayBody)
-    count = await _own(request).subscriptions.replay(
+    count = await subscriptions.replay(
         subscription_id, body.first_position, body.last_position, only_dead=body.only == "dead"
     )
     return respond(ReplayView(count), 202)

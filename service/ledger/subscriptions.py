@@ -259,7 +259,7 @@ class Subscriptions:
         """
         await self.read(subscription_id)
         if not 0 <= first <= last <= await self.head():
-            raise InputError("this range does not exist", pointer="/last_position", code="value")
+            raise InputError("this range does not exist", pointer="/last_position", code="range")
         if only_dead:
             return await self._rows.replay_dead(subscription_id, first - 1, last, self._clock())
         if not await self._rows.begin_replay(subscription_id, first - 1, last):

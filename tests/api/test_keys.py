@@ -97,5 +97,5 @@ async def test_a_revoked_key_is_refused_within_a_second_and_revoking_again_chang
 
 
 async def test_a_key_that_is_not_there_cannot_be_revoked(service: Service) -> None:
-    for name in ("a" * 12, "nonsense", "%00"):
-        assert (await service.client.delete(f"/v1/keys/{name}")).status_code == 404
+    for name, status in (("a" * 12, 404), ("nonsense", 404), ("%00", 400)):
+        assert (await service.client.delete(f"/v1/keys/{name}")).status_code == status
