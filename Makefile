@@ -7,7 +7,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA ?= var
 ARGS ?=
-JOBS ?= 0
+JOBS ?= 2
 
 export UV_PYTHON_DOWNLOADS := never
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
@@ -24,7 +24,7 @@ READY := .venv/.synced
 
 help: ## What there is to ask for
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
-	@echo "Settings: PORT=$(PORT) HOST=$(HOST) DATA=$(DATA) (run), ARGS=... (run, test, bench, soak), JOBS=2 (test), DATABASE_URL"
+	@echo "Settings: PORT=$(PORT) HOST=$(HOST) DATA=$(DATA) (run), ARGS=... (run, test, bench, soak), JOBS=$(JOBS) (test, 0: one process), DATABASE_URL"
 
 run: $(READY) ## Serve on http://127.0.0.1:8000, with a PostgreSQL of its own unless DATABASE_URL names one
 	@exec $(BIN)/consent-ledger serve --host $(HOST) --port $(PORT) --data "$(DATA)" --with-worker --example-sender $(ARGS)
