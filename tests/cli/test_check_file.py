@@ -17,29 +17,12 @@ import click
 import pytest
 
 from service.cli.check_file.table import open_table, safe
-from service.cli.demo.theatre import Client, free_port, opened
+from service.cli.demo.theatre import Client, free_port
 from service.core.verifier import verify_bundle
-from tests.support.http_service import JANE, grant
+from tests.support.http_service import JANE
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
 ASKED = ("--sender", "acme", "--category", "newsletter", "--country", "NL", "--recipient", "consumer")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ledger")
-    for part in (folder, *folder.parents[:2]):
-        part.chmod(0o711)  # the embedded server's own user has to pass through
-    return folder
-
-
-@pytest.fixture(scope="module")
-def client(data: Path) -> Iterator[Client]:
-    with opened(data) as started:
-        acme = {"id": "acme", "legal_name": "Acme B.V.", "country": "NL", "kind": "business"}
-        started.post("/v1/senders", acme)
-        started.post("/v1/events", grant())
-        yield started
 
 
 def command(port: int, key: str, path: Path, *more: str) -> list[str]:

@@ -5,12 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from service.cli.demo.theatre import Client, opened
+from service.cli.demo.theatre import Client
 from tests.support.http_service import JANE, grant, question
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
@@ -29,23 +28,6 @@ def program(*arguments: str, text: bytes = b"", folder: Path = ROOT) -> "subproc
         env=ENVIRONMENT,
         timeout=120,
     )
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ledger")
-    for part in (folder, *folder.parents[:2]):
-        part.chmod(0o711)  # the embedded server's own user has to pass through
-    return folder
-
-
-@pytest.fixture(scope="module")
-def client(data: Path) -> Iterator[Client]:
-    with opened(data) as started:
-        acme = {"id": "acme", "legal_name": "Acme B.V.", "country": "NL", "kind": "business"}
-        started.post("/v1/senders", acme)
-        started.post("/v1/events", grant())
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,8 @@ import pytest
 
 from service.cli.demo.theatre import Client, opened
 from service.cli.entry import run
-from tests.cli.test_program import data, program
+from tests.cli.test_program import program
 from tests.support.http_service import JANE, grant
-
-__all__ = ["data"]
 
 OWN: dict[str, Any] = {
     "schema": 1,
