@@ -21,7 +21,6 @@ from service.core.law.decision import Decision, decision_body, stamp_ms
 from service.core.law.question import Question, question_body
 from service.core.merkle import hash_leaf
 
-CAMPAIGN_TOKEN_TYPE: Final = "clv1-campaign+jwt"  # noqa: S105 - a media type, not a password
 CAMPAIGN_SOURCE: Final = "ledger"
 
 _ANSWER_TAG: Final = b"clv1/campaign-answer"

@@ -17,6 +17,7 @@ from service.core.canonical import canonical_json, parse_canonical
 from service.core.errors import FormatError, SignatureError
 
 TOKEN_TYPE = "clv1-decision+jwt"  # noqa: S105 - a media type, not a password
+CAMPAIGN_TOKEN_TYPE = "clv1-campaign+jwt"  # noqa: S105 - same
 _PARTS = 3
 
 

@@ -17,7 +17,6 @@ import msgspec
 
 from service.core.campaign import (
     CAMPAIGN_SOURCE,
-    CAMPAIGN_TOKEN_TYPE,
     DecisionWriter,
     campaign_event_id,
     question_hash_of,
@@ -25,7 +24,7 @@ from service.core.campaign import (
 )
 from service.core.errors import FormatError, InputError, QuestionError
 from service.core.events import parse_event
-from service.core.token import sign_token, token_header
+from service.core.token import CAMPAIGN_TOKEN_TYPE, sign_token, token_header
 from service.ledger.admission import Admission
 from service.ledger.append import Appender
 from service.ledger.campaign_answers import GroupAnswers, Prepared

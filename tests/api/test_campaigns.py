@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.core.campaign import CAMPAIGN_TOKEN_TYPE
-from service.core.token import open_token
+from service.core.token import CAMPAIGN_TOKEN_TYPE, open_token
 from tests.support.campaigns import DEFAULTS, NDJSON, body_of, campaign, line, stream
 from tests.support.http_service import JANE, Service, grant, question, withdrawal
 
