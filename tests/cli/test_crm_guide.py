@@ -3,19 +3,17 @@
 import json
 import os
 import shutil
-import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from email import message_from_bytes
 from email.policy import SMTP
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
+from service.client import AccessError, Ledger
 from service.settings import read_settings
 from tests.support.databases import a_database
 from tests.support.guides import ROOT, Ran, page, run_in_shell, snippets
@@ -25,9 +23,6 @@ from tests.support.served import Served, served
 GUIDE = page("docs/crm.md")
 SHELL = snippets(GUIDE, "sh")
 LIVE_URL = "http://127.0.0.1:8000"
-QUESTION = {"sender": "acme", "category": "newsletter", "channel": "email", "kind": "commercial"}
-Said = tuple[int, bytes, dict[str, str]]
-MAY_PASS, NEVER = (429, 500, 502, 503, 504), (400, 401, 403, 409, 422)
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the guide is run with curl")
 
@@ -136,32 +131,8 @@ def names(running: tuple[Served, Ran]) -> Iterator[dict[str, Any]]:
         yield defined
 
 
-@pytest.fixture
-def ask(names: dict[str, Any]) -> Callable[..., Any]:
-    """Ask a service with a client of the guide."""
-
-    def asked(url: str, question: dict[str, Any] = QUESTION, key: str = "k") -> Any:  # noqa: ANN401 - JSON
-        with closing(names["Ledger"](url, key)) as ledger:
-            return ledger.allowed(question)
-
-    return asked
-
-
-@pytest.fixture
-def deliver(names: dict[str, Any]) -> Callable[..., Any]:
-    """Deliver an event with a client of the guide."""
-
-    def delivered(url: str, event: dict[str, Any], waited: list[float]) -> Any:  # noqa: ANN401 - JSON
-        with closing(names["Ledger"](url, "k")) as ledger:
-            return names["deliver"](ledger, event, sleep=waited.append)
-
-    return delivered
-
-
 def test_the_client_of_the_guide_sends_to_jane_alone(names: dict[str, Any]) -> None:
-    assert names["allow"]["decision"] == "allow"
-    assert names["allow"]["position"] >= names["receipt"]["position"]
-    assert [answer is not None for answer in names["answers"]] == [True, False]
+    assert names["campaign"].summary.allowed == 1
     assert len(names["mails"]) == 1
     for mail in (names["mail"], *names["mails"]):
         read = message_from_bytes(mail.as_bytes(), policy=SMTP.clone(raise_on_defect=True))
@@ -170,105 +141,14 @@ def test_the_client_of_the_guide_sends_to_jane_alone(names: dict[str, Any]) -> N
 
 
 def test_an_access_token_does_what_a_key_does(
-    names: dict[str, Any], ask: Callable[..., Any], running: tuple[Served, Ran], idp: AuthorisationServer
+    names: dict[str, Any], running: tuple[Served, Ran], idp: AuthorisationServer
 ) -> None:
     question = {**names["common"], "address": names["jane"]}
-    assert ask(running[0].url, question, idp.token())
-    with pytest.raises(names["NoAnswer"], match="401"):
-        ask(running[0].url, question, idp.token(claims={"exp": int(time.time()) - 60}))
-
-
-@contextmanager
-def a_service_that_says(*answers: Said) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that gives these answers, one after the other, the last for ever; and what it was sent."""
-    asked: list[bytes] = []
-
-    class Scripted(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            asked.append(self.rfile.read(int(self.headers["content-length"])))
-            status, body, headers = answers[min(len(asked), len(answers)) - 1]
-            self.send_response(status)
-            for name, value in {"content-length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-ALLOW: Said = (200, b'{"decision": "allow"}', {})
-
-
-@pytest.mark.parametrize("status", [*MAY_PASS, *NEVER])
-def test_no_other_status_is_an_allow(names: dict[str, Any], ask: Callable[..., Any], status: int) -> None:
-    # What it says matters as little as that: a proxy may keep an old body.
-    with a_service_that_says((status, b'{"decision": "allow"}', {})) as (url, asked):
-        with pytest.raises(names["NoAnswer"]) as refused:
-            ask(url)
-        assert (refused.value.retry_after is not None) == (status in MAY_PASS)
-        assert len(asked) == (2 if status in MAY_PASS and status != 429 else 1)
-
-
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"decision": ', b'{"decision": "maybe"}', b"{}"])
-def test_what_cannot_be_read_is_no_allow(names: dict[str, Any], ask: Callable[..., Any], body: bytes) -> None:
-    with a_service_that_says((200, body, {})) as (url, _):
-        try:
-            assert ask(url) is None
-        except names["NoAnswer"]:
-            pass
-
-
-def test_a_check_that_failed_once_is_asked_once_more(ask: Callable[..., Any]) -> None:
-    with a_service_that_says((503, b"", {}), ALLOW) as (url, asked):
-        assert ask(url)
-        assert len(asked) == 2
-
-
-def test_a_service_that_is_away_or_silent_allows_nothing_and_holds_nobody_up(
-    names: dict[str, Any], ask: Callable[..., Any]
-) -> None:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{door.getsockname()[1]}"
-        with pytest.raises(names["NoAnswer"], match="ConnectError"):
-            ask(url)
-        door.listen()
-        began = time.monotonic()
-        with pytest.raises(names["NoAnswer"], match="Timeout"):
-            ask(url)
-        assert time.monotonic() - began < 6
-
-
-def test_an_event_is_sent_until_there_is_a_receipt_always_under_its_id(deliver: Callable[..., Any]) -> None:
-    receipt: Said = (201, b'{"position": 43}', {})
-    waited: list[float] = []
-    away: list[Said] = [(503, b"", {}), (429, b"", {"retry-after": "7"}), (502, b"<html>", {})]
-    with a_service_that_says(*away, receipt) as (url, asked):
-        got = deliver(url, {"source_event_id": "1"}, waited)
-    assert got["position"] == 43
-    assert asked == [asked[0]] * 4
-    for wait, least in zip(waited, (1, 7, 4), strict=True):
-        assert least <= wait <= least * 1.25
-
-
-def test_an_event_that_is_refused_is_shown_to_somebody(
-    names: dict[str, Any], deliver: Callable[..., Any]
-) -> None:
-    with a_service_that_says((409, b"{}", {})) as (url, asked):
-        with pytest.raises(names["NoAnswer"], match="409"):
-            deliver(url, {}, [])
-        assert len(asked) == 1
+    with Ledger(running[0].url, idp.token()) as ledger:
+        assert ledger.check(question).allowed
+    expired = idp.token(claims={"exp": int(time.time()) - 60})
+    with Ledger(running[0].url, expired) as ledger, pytest.raises(AccessError):
+        ledger.check(question)
 
 
 def test_the_readme_runs_as_it_stands(running: tuple[Served, Ran], tmp_path: Path) -> None:
