@@ -214,7 +214,7 @@ async def test_a_writer_that_waits_too_long_for_the_head_gives_up_and_writes_not
     async with connection.transaction():
         await connection.execute("SELECT FROM log_head FOR UPDATE")
         waiting = asyncio.ensure_future(writer.record(grant(1)))
-        held_up = "SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        held_up = "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
 
         async def waits() -> bool:
             return bool(await connection.fetch(held_up))
