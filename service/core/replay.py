@@ -6,9 +6,10 @@ becomes a finding and the replay goes on. Checked for every entry:
 
 1. it decodes, its index follows, its link is the hash of the entry before, its time never goes back;
 2. an event opens its commitment; its record names this log and its place in its subject's chain;
-3. a record that is missing is one that an erasure notice declares;
-4. an epoch commits to the map of all heads so far, their number and the rulebook in force;
-5. a checkpoint is signed by the log, ends in an epoch, and has the root of the tree so far.
+3. a key succession is signed by the key that signs so far and by the one that signs from then on;
+4. a record that is missing is one that an erasure notice declares;
+5. an epoch commits to the map of all heads so far, their number and the rulebook in force;
+6. a checkpoint is signed by the log's key of its time, ends in an epoch, and has the root of the tree so far.
 """
 
 from collections import Counter
@@ -24,6 +25,7 @@ from service.core.entries import (
     ErasureEntry,
     EventEntry,
     GenesisEntry,
+    SuccessionEntry,
     decode_entry,
 )
 from service.core.errors import LedgerError, ProofError
@@ -42,6 +44,7 @@ from service.core.records import (
     parse_record,
     secret_commitment,
 )
+from service.core.succession import SIGNING_KEY, read_succession
 
 FINDINGS_MAX: Final = 1_000
 """A ledger that is wrong everywhere is not described entry by entry."""
@@ -73,7 +76,11 @@ class SubjectHead(NamedTuple):
 
 
 class Replay:
-    """Derives a ledger again. Read `findings`, `subjects`, `strata` and `frontier` when all was fed."""
+    """Derives a ledger again. Read `findings`, `subjects`, `strata` and `frontier` when all was fed.
+
+    `verifiers` are trusted: the key that the log was begun with, from which successions lead on. Who trusts a
+    later one finds the first by `succession.key_history`. `keys` are those that sign at the end.
+    """
 
     def __init__(
         self,
@@ -84,7 +91,8 @@ class Replay:
         subject_secret: bytes | None = None,
     ) -> None:
         self._origin = origin
-        self._verifiers = verifiers
+        self._verifiers = tuple(verifiers)
+        self._given_up: list[Verifier] = []
         self._forms = forms
         self._secret = subject_secret
         self._touched: set[bytes] = set()
@@ -110,6 +118,11 @@ class Replay:
     def last_leaf_hash(self) -> bytes:
         """Hash of the newest leaf."""
         return self._last_leaf_hash
+
+    @property
+    def keys(self) -> tuple[Verifier, ...]:
+        """The keys that may sign a checkpoint of this size: one, where the log began with a trusted one."""
+        return self._verifiers
 
     @property
     def map_root(self) -> bytes:
@@ -170,6 +183,22 @@ class Replay:
         elif isinstance(entry, ErasureEntry):
             self.counts["erased"] += len(entry.indices)
             self._unopened.difference_update(entry.indices)
+        elif isinstance(entry, SuccessionEntry) and entry.kind == SIGNING_KEY:
+            self._take_succession(index, entry)
+
+    def _take_succession(self, index: int, entry: SuccessionEntry) -> None:
+        try:
+            found = read_succession(index, entry)
+        except ProofError as error:
+            self.find("succession_invalid", index, f"the key succession at entry {index}: {error}")
+            return
+        if found.old not in self._verifiers or found.new in self._given_up:
+            message = f"the key succession at entry {index} is not from the log's key to a new one"
+            self.find("succession_invalid", index, message)
+            return
+        self.counts["successions"] += 1
+        self._given_up.append(found.old)
+        self._verifiers = (found.new,)
 
     def _take_genesis(self, index: int, entry: GenesisEntry) -> None:
         self._rulebook_hash = entry.rulebook_hash
@@ -177,8 +206,10 @@ class Replay:
             self.find("origin_differs", index, "the genesis entry names another log")
         if self._secret is not None and secret_commitment(self._secret) != entry.secret_commitment:
             self.find("subject_secret_differs", index, "the log was begun with another subject secret")
-        if all(verifier.vkey != entry.vkey for verifier in self._verifiers):
+        begun_with = tuple(verifier for verifier in self._verifiers if verifier.vkey == entry.vkey)
+        if not begun_with:
             self.find("key_differs", index, "the log was begun with another signing key")
+        self._verifiers = begun_with or self._verifiers
 
     def _take_event(self, index: int, entry: EventEntry, opened: Opened | None) -> None:
         if opened is None:

@@ -4,8 +4,18 @@ import pytest
 
 from service.core.entries import ErasureEntry, SuccessionEntry, encode_erasure, encode_succession
 from service.core.replay import FINDINGS_MAX, Replay
-from tests.support.log_lies import ALTERED, GENESES, SIGNED, Found, Write, begun, ended
-from tests.support.log_writer import ORIGIN, named, replayed, small_log
+from tests.support.log_lies import (
+    ALTERED,
+    GENESES,
+    SIGNED,
+    SUCCESSIONS,
+    Found,
+    Write,
+    begun,
+    ended,
+    rotated,
+)
+from tests.support.log_writer import ORIGIN, SUCCESSOR, named, replayed, small_log
 
 
 def test_a_good_log_gives_no_findings() -> None:
@@ -63,7 +73,21 @@ def test_a_notice_about_an_event_to_come_declares_nothing() -> None:
     assert ("record_missing", 6) in named(replayed(ended(log).lines).findings)
 
 
-def test_a_succession_is_read_and_changes_nothing_yet() -> None:
+def test_a_log_whose_key_gave_way_to_another_gives_no_findings() -> None:
+    log = rotated()
+    log.event("jane@example.org")
+    replay = replayed(ended(log).lines)
+    assert named(replay.findings) == []
+    assert replay.counts["successions"] == 1
+    assert replay.keys == (SUCCESSOR.verifier,)
+
+
+@pytest.mark.parametrize(("write", "found"), SUCCESSIONS.values(), ids=SUCCESSIONS.keys())
+def test_a_succession_that_is_none_is_found_and_named(write: Write, found: Found) -> None:
+    assert named(replayed(write().lines).findings) == found
+
+
+def test_a_succession_of_another_kind_changes_nothing() -> None:
     log = begun()
     log.put(encode_succession(SuccessionEntry(log.last_leaf_hash, log.now_ms, "note", b"{}")))
     assert named(replayed(ended(log).lines).findings) == []

@@ -13,7 +13,7 @@ from service.core.entries import encode_event
 from service.core.notes import Signer
 from service.core.records import commitment
 from service.core.replay import Opened
-from tests.support.log_writer import LogWriter, purchase, small_log
+from tests.support.log_writer import SIGNER, SUCCESSOR, LogWriter, purchase, small_log
 
 Found = list[tuple[str, int | None]]
 Write = Callable[[], LogWriter]
@@ -254,4 +254,53 @@ GENESES: dict[str, tuple[Write, Found]] = {
     ),
     "a genesis of another key": (_genesis(vkey=STRANGER.verifier.vkey), [("key_differs", 0)]),
     "a genesis that links to something": (_genesis(prev_leaf_hash=OTHER), [("link_broken", 0)]),
+}
+
+
+def rotated() -> LogWriter:
+    """The log of `begun`, whose key gives way to another at 5; an epoch at 6."""
+    log = begun()
+    log.succeed()
+    return ended(log)
+
+
+def _signed_by_the_old_key() -> LogWriter:
+    log = begun()
+    log.succeed()
+    log.signer = SIGNER
+    return ended(log)
+
+
+def _signed_by_the_new_key_too_early() -> LogWriter:
+    log = begun()
+    log.signer = SUCCESSOR
+    log.event("jane@example.org")
+    log.epoch()
+    log.succeed(old=SIGNER)
+    return ended(log)
+
+
+def _succeeding_to_a_key_given_up() -> LogWriter:
+    log = rotated()
+    log.succeed(SIGNER)
+    log.signer = SUCCESSOR
+    return ended(log)
+
+
+def _succession(**changes: Any) -> Write:  # noqa: ANN401 - arguments of `LogWriter.succeed`
+    def write() -> LogWriter:
+        log = begun()
+        log.succeed(**changes)
+        log.signer = SIGNER
+        return ended(log)
+
+    return write
+
+
+SUCCESSIONS: dict[str, tuple[Write, Found]] = {
+    "the old key signing on": (_signed_by_the_old_key, [("checkpoint_unsigned", 6)]),
+    "the new key signing too early": (_signed_by_the_new_key_too_early, [("checkpoint_unsigned", 6)]),
+    "a stranger's key giving way": (_succession(old=STRANGER), [("succession_invalid", 5)]),
+    "a succession made for another place": (_succession(place=6), [("succession_invalid", 5)]),
+    "a key given up that comes back": (_succeeding_to_a_key_given_up, [("succession_invalid", 7)]),
 }

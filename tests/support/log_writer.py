@@ -17,6 +17,7 @@ from service.core.entries import (
     encode_erasure,
     encode_event,
     encode_genesis,
+    encode_succession,
 )
 from service.core.merkle import Frontier, hash_leaf
 from service.core.notes import Signer
@@ -32,10 +33,12 @@ from service.core.records import (
     subject_key,
 )
 from service.core.replay import Finding, Opened, Replay
+from service.core.succession import succession_entry
 
 ORIGIN = "ledger.example/acme/1"
 SECRET = bytes(range(32))
 SIGNER = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"\x01" * 32))
+SUCCESSOR = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
 START_MS = 1_795_000_000_000
 RULEBOOK = hashlib.sha256(b"a rulebook").digest()
 
@@ -126,6 +129,18 @@ class LogWriter:
         for index in indices:
             self.lines[index].opened = None
         return self.put(encode_erasure(ErasureEntry(self.last_leaf_hash, self.now_ms, 1, indices)))
+
+    def succeed(self, new: Signer = SUCCESSOR, *, old: Signer | None = None, place: int | None = None) -> int:
+        """Append a succession of keys, and sign with the new one from now on."""
+        entry = succession_entry(
+            self.last_leaf_hash,
+            self.now_ms,
+            len(self.lines) if place is None else place,
+            old=old or self.signer,
+            new=new,
+        )
+        self.signer = new
+        return self.put(encode_succession(entry))
 
     def epoch(self, *, root: bytes | None = None, **changes: Any) -> int:  # noqa: ANN401 - as above
         """End the batch with its epoch, and sign the checkpoint; `root` is signed in place of the tree's."""

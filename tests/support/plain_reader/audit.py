@@ -12,6 +12,7 @@ from tests.support.plain_reader.identities import (
 )
 from tests.support.plain_reader.shapes import schema_of
 from tests.support.plain_reader.signed import Key, open_checkpoint, read_key
+from tests.support.plain_reader.successions import read_succession
 from tests.support.plain_reader.texts import Json, RefusedError, unhex
 from tests.support.plain_reader.trees import map_root, read_entry, tree_root
 
@@ -28,6 +29,7 @@ class Auditor:
         self.heads: dict[bytes, tuple[int, int, bytes]] = {}
         self.unheld: list[int] = []
         self.latest, self.epochs, self.rulebook = 0, [-1], ""
+        self.given_up: list[Key] = []
         self.numbered = -1
         self.map_is_known = True
 
@@ -71,6 +73,7 @@ class Auditor:
             except RefusedError:
                 vkeys.append(False)
         self.find("key_differs", unless=any(vkeys))
+        self.known = [key for key, is_it in zip(self.known, vkeys, strict=True) if is_it] or self.known
 
     def _event(self, entry: Json, contents: Json | None) -> None:
         index = len(self.leaves) - 1
@@ -123,8 +126,19 @@ class Auditor:
     def _erasure(self, entry: Json, _contents: Json | None) -> None:
         self.unheld = [index for index in self.unheld if index not in entry["indices"]]
 
-    def _succession(self, entry: Json, contents: Json | None) -> None:
-        """Say nothing about it: what a succession does is for the formats to come."""
+    def _succession(self, entry: Json, _contents: Json | None) -> None:
+        if entry["kind"] != "signing-key":
+            return
+        try:
+            old, new = read_succession(entry, len(self.leaves) - 1)
+        except RefusedError:
+            self.find("succession_invalid")
+            return
+        if old not in self.known or new in self.given_up:
+            self.find("succession_invalid")
+            return
+        self.given_up.append(old)
+        self.known = [new]
 
     def _note(self, note: str) -> None:
         try:

@@ -7,7 +7,7 @@ for Ed25519, and two tables (see `identities`).
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.support.plain_reader import audit, campaigns, identities, signed, trees
+from tests.support.plain_reader import audit, campaigns, identities, signed, successions, trees
 from tests.support.plain_reader.identities import committed, head_value
 from tests.support.plain_reader.texts import Json, read_json, require, unhex, write_json
 
@@ -80,6 +80,8 @@ READ: Final[Mapping[str, Callable[[Json], Json]]] = {
     "record/write": identities.write_record,
     "subject-key/key": identities.subject_key,
     "subject-key/secret": identities.secret_commitment,
+    "succession/key": successions.key,
+    "succession/previous-log": successions.previous_log,
     "tile/entries": signed.entries,
     "tile/path": signed.tile,
     "token/open": signed.open_token,

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 from service.core.entries import (
     EpochEntry,
@@ -14,8 +15,11 @@ from service.core.entries import (
     encode_genesis,
     encode_succession,
 )
+from service.core.canonical import canonical_json, parse_canonical
+from service.core.notes import Signer
 from service.core.records import ZERO_HASH
-from tests.support.log_writer import ORIGIN, SIGNER, START_MS
+from service.core.succession import previous_log_entry, succession_entry
+from tests.support.log_writer import ORIGIN, SIGNER, START_MS, SUCCESSOR, small_log
 from tests.support.vectors.case import Vectors
 
 LINK = b"\x11" * 32
@@ -100,6 +104,60 @@ def succession() -> Vectors:
     return vectors
 
 
+def key_succession() -> Vectors:
+    """A key that gave way to the next."""
+    vectors = Vectors("succession/key", "A succession of signing keys at its place, and from which to which.")
+    entry = succession_entry(LINK, START_MS, 41, old=SIGNER, new=SUCCESSOR)
+
+    def shown(**changes: Any) -> str:  # noqa: ANN401 - fields of the payload
+        said: Any = parse_canonical(entry.payload)
+        return _succession_of(canonical_json(said | changes))
+
+    said: Any = parse_canonical(entry.payload)
+    vectors.accept("from one key to the next", index=41, entry=shown())
+    elsewhere = Signer("ledger.example/beta/1", SUCCESSOR.private)
+    for name, (bad, reason) in {
+        "signed by the old key alone": (shown(new_signature=said["old_signature"]), "both keys sign"),
+        "signed by the new key alone": (shown(old_signature=said["new_signature"]), "both keys sign"),
+        "exchanged keys": (shown(old=said["new"], new=said["old"]), "the signatures are over old, then new"),
+        "to itself": (
+            encode_succession(succession_entry(LINK, START_MS, 41, old=SIGNER, new=SIGNER)).hex(),
+            "a key does not succeed itself",
+        ),
+        "to another log's key": (
+            encode_succession(succession_entry(LINK, START_MS, 41, old=SIGNER, new=elsewhere)).hex(),
+            "both keys have one name",
+        ),
+        "another field": (shown(reason="stolen"), "exactly four fields"),
+        "white space": (_succession_of(entry.payload.replace(b",", b", ")), "canonical JSON"),
+        "a signature cut off": (shown(old_signature=said["old_signature"][:-4]), "64 bytes"),
+        "another kind": (_succession_of(entry.payload, "signing"), "kind signing-key"),
+    }.items():
+        vectors.refuse(name, reason, index=41, entry=bad)
+    vectors.refuse("at another place", "the index is signed", index=42, entry=shown())
+    moved = SuccessionEntry(ROOT, START_MS, entry.kind, entry.payload)
+    vectors.refuse("after something else", "the link is signed", index=41, entry=encode_succession(moved).hex())
+    return vectors
+
+
+def _succession_of(payload: bytes, kind: str = "signing-key") -> str:
+    return encode_succession(SuccessionEntry(LINK, START_MS, kind, payload)).hex()
+
+
+def previous_log() -> Vectors:
+    """A log that goes on where another could not."""
+    vectors = Vectors("succession/previous-log", "A link to the log before this one, and what it says of that.")
+    note = small_log().lines[-1].note
+    assert note is not None
+    entry = previous_log_entry(LINK, START_MS, note=note, key=SIGNER.verifier)
+    vectors.accept("a log of three epochs", entry=encode_succession(entry).hex())
+    other = previous_log_entry(LINK, START_MS, note=note, key=SUCCESSOR.verifier)
+    vectors.refuse("another key", "the key has signed the checkpoint", entry=encode_succession(other).hex())
+    forged = previous_log_entry(LINK, START_MS, note=note.replace(b"\n8\n", b"\n9\n"), key=SIGNER.verifier)
+    vectors.refuse("another size", "the checkpoint is as it was signed", entry=encode_succession(forged).hex())
+    return vectors
+
+
 def all_of_them() -> Iterator[Vectors]:
     """Every file of this module."""
-    yield from (genesis(), event(), epoch(), erasure(), succession())
+    yield from (genesis(), event(), epoch(), erasure(), succession(), key_succession(), previous_log())

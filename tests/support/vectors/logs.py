@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.support.log_lies import ALTERED, GENESES, SIGNED, begun, ended
+from tests.support.log_lies import ALTERED, GENESES, SIGNED, SUCCESSIONS, begun, ended, rotated
 from tests.support.log_writer import ORIGIN, SECRET, SIGNER, Line, small_log
 from tests.support.vectors.case import Vectors
 
@@ -30,7 +30,8 @@ def all_of_them() -> Iterator[Vectors]:
     erased = begun()
     erased.erase(2)
     written = {"a good log": small_log(), "an erasure that was declared": ended(erased)}
-    written |= {name: write() for name, (write, _) in (ALTERED | SIGNED | GENESES).items()}
+    written["a key that gave way to another"] = rotated()
+    written |= {name: write() for name, (write, _) in (ALTERED | SIGNED | GENESES | SUCCESSIONS).items()}
     for name, log in written.items():
         vectors.accept(name, **asked, entries=[_shown(line) for line in log.lines])
     yield vectors

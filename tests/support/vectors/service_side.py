@@ -42,6 +42,7 @@ from service.core.records import (
     subject_key,
 )
 from service.core.replay import Opened, Replay
+from service.core.succession import read_previous_log, read_succession
 from service.core.tiles import decode_entries, encode_entries, parse_tile_path, tile_path
 from service.core.token import jwk, open_token
 from service.ledger.addresses import canonical_address
@@ -141,6 +142,22 @@ def entry(given: Json) -> Json:
     if isinstance(read, SuccessionEntry):
         fields["payload"] = read.payload.decode()
     return {"type": kind, "leaf_hash": hash_leaf(raw).hex(), **fields}
+
+
+def _succession(given: Json) -> SuccessionEntry:
+    read = decode_entry(unhex(given["entry"]))
+    assert isinstance(read, SuccessionEntry)
+    return read
+
+
+def key_succession(given: Json) -> Json:
+    found = read_succession(given["index"], _succession(given))
+    return {"old": found.old.vkey, "new": found.new.vkey}
+
+
+def previous_log(given: Json) -> Json:
+    found, key = read_previous_log(_succession(given))
+    return {"origin": found.origin, "size": found.size, "root": found.root.hex(), "vkey": key.vkey}
 
 
 def tree_root(given: Json) -> Json:
@@ -310,6 +327,8 @@ READ: Final[Mapping[str, Callable[[Json], Json]]] = {
     "record/write": record_written,
     "subject-key/key": subject,
     "subject-key/secret": secret,
+    "succession/key": key_succession,
+    "succession/previous-log": previous_log,
     "tile/entries": entry_bundle,
     "tile/path": tile,
     "token/open": token,
