@@ -1,5 +1,6 @@
 """`/log/<ledger>/…`: the public log in C2SP tlog-tiles, and the keys that sign."""
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from litestar import Response
 from litestar.params import FromPath
 
@@ -9,6 +10,8 @@ from service.api.reading import get
 from service.api.services import Services, ledger_named
 from service.core.errors import FormatError, NotFoundError
 from service.core.merkle import TILE_WIDTH
+from service.core.notes import Verifier
+from service.core.succession import KeyHistory
 from service.core.tiles import Tile, parse_tile_path
 from service.core.token import jwk
 
@@ -54,14 +57,27 @@ def _is_full(tile: Tile) -> bool:
 
 @get("/.well-known/jwks.json", opt={"scope": PUBLIC, "etag": True})
 async def read_keys(request: ApiRequest) -> Response[bytes]:
-    """The public keys of every ledger's tokens, and of its webhooks (RFC 7517)."""
+    """The public keys of every ledger's tokens, and of its webhooks (RFC 7517).
+
+    A key that a log gave up stays here: what it signed before goes on verifying.
+    """
     services: Services = request.app.state.services
-    keys = [
-        key
-        for ledger in services.ledgers.values()
-        for key in (
-            jwk(ledger.keys.signer.verifier.key_id.hex(), ledger.keys.signer.private.public_key()),
-            jwk(f"webhooks-{ledger.name}", ledger.webhook_key),
-        )
-    ]
+    keys: list[dict[str, object]] = []
+    for ledger in services.ledgers.values():
+        keys += _signing_keys(ledger.keys.history)
+        keys.append({**jwk(f"webhooks-{ledger.name}", ledger.webhook_key)})
     return respond({"keys": keys}, headers={"cache-control": "public, max-age=300"})
+
+
+def _signing_keys(history: KeyHistory) -> list[dict[str, object]]:
+    """Each key with the time, in seconds, from when and until when it signed (OpenID Federation 1.0 §8.7)."""
+    keys: list[dict[str, object]] = [{**_jwk(history.first)}]
+    for succession in history.successions:
+        moment = succession.recorded_at_ms // 1000
+        keys[-1]["exp"] = moment
+        keys.append({**_jwk(succession.new), "iat": moment})
+    return keys[::-1]
+
+
+def _jwk(key: Verifier) -> dict[str, str]:
+    return jwk(key.key_id.hex(), Ed25519PublicKey.from_public_bytes(key.public))

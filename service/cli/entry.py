@@ -34,7 +34,7 @@ _COMMANDS = {
     "scenarios": ("service.cli.scenarios", "scenarios", "Run worked cases and compare the answers."),
     "rulebook": ("service.cli.rulebook", "rulebook", "Show, try and publish what decides."),
     "audit": ("service.cli.audit", "audit", "Replay the whole ledger and compare it with what was signed."),
-    "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys."),
+    "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys; rotate the signing key."),
     "ledgers": ("service.cli.ledgers", "ledgers", "Make and list ledgers: one a tenant."),
     "migrate": ("service.cli.migrate", "migrate", "Bring the database to this version's schema."),
     "demo": ("service.cli.demo.command", "demo", "Watch the stories it was born from, and the proofs."),

@@ -14,6 +14,7 @@ from rich.table import Table
 from service.api.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey
 from service.api.principal import SCOPES, Quota
 from service.cli.options import database_options, settings_from
+from service.cli.signing_keys import retire_signing, rotate_signing
 from service.core.errors import NotFoundError
 from service.settings import Settings
 from service.storage.access import AccessStore
@@ -28,7 +29,11 @@ _QUOTA = click.IntRange(1, 2**31 - 1)
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys."""
+    """Make, list and revoke API keys; rotate the key that signs the log."""
+
+
+keys.add_command(rotate_signing)
+keys.add_command(retire_signing)
 
 
 @keys.command()

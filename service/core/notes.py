@@ -16,6 +16,7 @@ import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -48,7 +49,7 @@ def key_id(name: str, kind: int, public: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:_ID_SIZE]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verifier:
     """A name and the public key that signs under it. `kind` is 0x01, or 0x04 for a witness's cosignature."""
 
@@ -56,7 +57,7 @@ class Verifier:
     kind: int
     public: bytes
 
-    @property
+    @cached_property
     def key_id(self) -> bytes:
         """The key's four-byte id."""
         return key_id(self.name, self.kind, self.public)
@@ -84,14 +85,14 @@ class Verifier:
         return time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signer:
     """A name and the private key that signs under it."""
 
     name: str
     private: Ed25519PrivateKey
 
-    @property
+    @cached_property
     def verifier(self) -> Verifier:
         """The public side."""
         return Verifier(self.name, ED25519, self.private.public_key().public_bytes_raw())

@@ -96,7 +96,7 @@ class KeyHistory:
     def follow(self, index: int, entry: SuccessionEntry) -> "KeyHistory":
         """This history and the succession that stands at `index`.
 
-        Raises `FormatError` and `SignatureError`, the latter also where another key than the current gives way.
+        Raises `FormatError` and `SignatureError`, the latter also where it is not the current key that goes.
         """
         found = read_succession(index, entry)
         if found.old != self.current:
@@ -111,16 +111,14 @@ class KeyHistory:
 
 
 def log_key(genesis: GenesisEntry) -> Verifier:
-    """The key a log was begun with. Raises `FormatError` and `SignatureError` for one of another name or kind."""
+    """The key a log was begun with. Raises `FormatError`, and `SignatureError` for another log's."""
     key = parse_verifier(genesis.vkey)
     if key.kind != ED25519 or key.name != genesis.origin:
         raise SignatureError("The key in the genesis entry is of another log.")
     return key
 
 
-def key_history(
-    genesis: GenesisEntry, entries: Iterable[tuple[int, SuccessionEntry]]
-) -> KeyHistory:
+def key_history(genesis: GenesisEntry, entries: Iterable[tuple[int, SuccessionEntry]]) -> KeyHistory:
     """The keys of the log that began so; entries of other kinds are passed over.
 
     Raises `FormatError` and `SignatureError`.
@@ -175,7 +173,10 @@ def previous_log_entry(
 
 
 def read_previous_log(entry: SuccessionEntry) -> tuple[Checkpoint, Verifier]:
-    """The log before this one: its checkpoint, which its key has signed. Raises `FormatError`, `SignatureError`."""
+    """The log before this one: its checkpoint, which its key has signed.
+
+    Raises `FormatError` and `SignatureError`.
+    """
     if entry.kind != PREVIOUS_LOG:
         raise FormatError("not a link to a log before")
     payload = _read(entry.payload, _Link)

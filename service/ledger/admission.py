@@ -16,6 +16,7 @@ from service.core.events import (
     record_body,
     recorded_from_body,
 )
+from service.core.notes import Signer
 from service.core.records import body_tag, dedup_key, evidence_commitment, subject_key
 from service.ledger.addresses import CanonicalAddress, canonical_address
 from service.ledger.keys import LedgerKeys
@@ -54,6 +55,8 @@ class Admitted(Struct, frozen=True, gc=False):
     forms: Mapping[str, Form] = {}
     documents: Sequence[PendingDocument] = ()
     rulebook_hash: bytes | None = None
+    successor: Signer | None = None
+    """The key that the log's signing key gives way to, right before this event."""
 
 
 class Admission:

@@ -18,7 +18,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from service.core.checkpoint import Checkpoint, open_checkpoint
+from service.core.checkpoint import Checkpoint
 from service.core.entries import recorded_at_ms
 from service.core.errors import (
     ForkError,
@@ -27,7 +27,10 @@ from service.core.errors import (
     UnavailableError,
 )
 from service.core.merkle import Frontier
+from service.core.notes import Signer
+from service.core.succession import KeyHistory
 from service.ledger.admission import Admitted
+from service.ledger.key_following import follow, open_signed
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.map_cache import MapCache
 from service.ledger.ports import (
@@ -95,6 +98,7 @@ class Appender:
         self._map = MapCache()
         self._stopped: ForkError | None = None
         self._batch_since_ms: int | None = None
+        self._succession: tuple[KeyHistory, Sequence[Signer]] | None = None
 
     @property
     def overloaded(self) -> bool:
@@ -250,16 +254,19 @@ class Appender:
             self._reached("locked")
             if head is None:
                 raise ForkError("the ledger has no head row: it was never created here, or has been removed")
-            self._check_extends(head)
+            await self._check_extends(transaction, head)
             outcomes, new_head = await self._append_under_lock(transaction, head, events)
             self._reached("written")
         self._reached("committed")
+        if self._succession is not None:
+            (history, signers), self._succession = self._succession, None
+            self._keys.take_up(history, signers)
         if new_head is not head:
             self._remembered.head = new_head
             self._map.take_over()
         return outcomes, new_head
 
-    def _check_extends(self, head: Head) -> None:
+    async def _check_extends(self, transaction: Transaction, head: Head) -> None:
         """Refuse to sign on top of anything but what was signed; drop the cache when another process did."""
         own = self._remembered.head
         if head == own:
@@ -268,13 +275,13 @@ class Appender:
             raise ForkError(f"the log has {head.size} entries, and a checkpoint over {own.size} was signed")
         if own is not None and head.size == own.size:
             raise ForkError(f"the log at size {head.size} is not the one that was signed")
-        origin = self._keys.origin
+        await follow(self._keys, transaction, head)
         try:
-            signed, _ = open_checkpoint(head.checkpoint, origin, [self._keys.signer.verifier])
+            signed = open_signed(head.checkpoint, self._keys)
             roots = {signed.root, Frontier.from_bytes(head.frontier).root()}
         except ProofError as error:
             raise ForkError(f"the head of {head.size} entries was altered: {error}") from error
-        if signed != Checkpoint(origin, head.size, head.root) or roots != {head.root}:
+        if signed != Checkpoint(self._keys.origin, head.size, head.root) or roots != {head.root}:
             raise ForkError(f"the head of {head.size} entries is not the one that was signed")
         self._map.forget()
 
@@ -304,6 +311,7 @@ class Appender:
         self, events: list[Admitted], transaction: Transaction, head: Head
     ) -> tuple[list[Receipt], Head]:
         epoch = Epoch(self._keys, self._sealer, head, self._clock(), head.rulebook_hash)
+        epoch.anchor_hash = transaction.anchor_hash
         touched = {entry.subject_key for event in events for entry in event.entries}
         epoch.load(await transaction.subjects(list(touched)))
         self._reached("read")
@@ -317,6 +325,7 @@ class Appender:
         )
         self._reached("computed")
         await transaction.write(batch)
+        self._succession = (epoch.history, epoch.signers) if epoch.history is not None else None
         new = batch.head
         receipts = [
             Receipt(index, new.recorded_at_ms, leaf_hash, new.position, new.checkpoint)

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from service.core.canonical import parse_canonical
-from service.core.checkpoint import Checkpoint, open_checkpoint
+from service.core.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from service.core.errors import ForkError, LedgerError, ProofError
 from service.core.events import Form, parse_form
 from service.core.merkle import HashRange, TileRoot, plan_root, root_from
+from service.core.notes import parse_note
 from service.core.replay import Finding, Opened, Replay
+from service.core.succession import KeyHistory
+from service.ledger.key_following import read_history
 from service.ledger.keys import LedgerKeys
 from service.ledger.opening import Opener
 from service.ledger.ports import Head, HighWaterMark, SealedRow, Snapshot, Store
@@ -55,13 +58,15 @@ class Audit:
         """Replay everything. Raises `UnavailableError` when the database cannot be read."""
         early: list[Finding] = []
         # Before the snapshot: the mark may be behind the state that is read, never ahead of it.
-        marked = self._marked(early)
+        mark = self._mark.read()
         async with self._store.snapshot() as snapshot:
             head = await snapshot.head()
+            history = await self._key_history(snapshot)
+            marked = self._marked(mark, history, early)
             forms = await _read_documents(snapshot, early)
             replay = Replay(
                 origin=self._keys.origin,
-                verifiers=[self._keys.signer.verifier],
+                verifiers=[history.first],
                 forms=forms,
                 subject_secret=self._keys.subject_key_secret,
             )
@@ -109,15 +114,24 @@ class Audit:
                 replay.find("seal_broken", row.index, f"what is sealed for entry {row.index}: {error}")
         return opened
 
-    def _marked(self, findings: list[Finding]) -> Checkpoint | None:
+    async def _key_history(self, snapshot: Snapshot) -> KeyHistory:
+        """The keys that the log names, where ours is among them; else ours alone, and the replay says why."""
+        own = KeyHistory(self._keys.signer.verifier)
+        try:
+            history = await read_history(snapshot)
+        except LedgerError:
+            return own
+        return history if own.first in history.keys else own
+
+    def _marked(self, note: bytes | None, history: KeyHistory, findings: list[Finding]) -> Checkpoint | None:
         """The newest checkpoint that was signed, as it is known outside the database."""
-        note = self._mark.read()
         if note is None:
             message = "there is no high-water mark beside the database"
             findings.append(Finding("mark_missing", None, message))
             return None
         try:
-            return open_checkpoint(note, self._keys.origin, [self._keys.signer.verifier])[0]
+            size = parse_checkpoint(parse_note(note).text).size
+            return open_checkpoint(note, self._keys.origin, [history.at(size)])[0]
         except ProofError as error:
             findings.append(Finding("mark_unsigned", None, f"the high-water mark: {error}"))
             return None

@@ -18,6 +18,7 @@ from service.core.verify_answer import token_claims
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.admission import Admission
 from service.ledger.catalogue import Catalogue, PublishedRulebook
+from service.ledger.key_following import follow, leads
 from service.ledger.keys import LedgerKeys
 from service.ledger.past import Past
 from service.ledger.ports import UNMETERED, Clock, Head, Meter, Store
@@ -87,7 +88,6 @@ class Checks:
         self._clock = clock
         self._past = past
         self.meter: Meter = UNMETERED
-        self._header = token_header(keys.signer.verifier.key_id.hex())
 
     def subject_of(self, address: CanonicalAddress) -> bytes:
         """The subject key of an address: what callers' quotas count addresses by."""
@@ -116,7 +116,12 @@ class Checks:
         if decision.decision == "deny" and not asked.with_detail:
             body |= UNEXPLAINED | {"jurisdiction": asked.question.recipient.country}
         answer = Answer(decision, body, head, rulebook, None)
-        return answer if not asked.with_token else self._signed(asked, key, answer, now_ms)
+        if not asked.with_token:
+            return answer
+        if not leads(self._keys, head):
+            async with self._store.snapshot() as snapshot:
+                await follow(self._keys, snapshot, await snapshot.head())
+        return self._signed(asked, key, answer, now_ms)
 
     def _reader(self, asked: Asked) -> Reader:
         if asked.at_ms is None and asked.known_at_ms is None:
@@ -140,7 +145,8 @@ class Checks:
             rulebook=answer.rulebook.digest,
             issued_at=now_ms // 1000,
         )
-        token = sign_token(self._keys.signer.private, self._header, payload)
+        signer = self._keys.signer
+        token = sign_token(signer.private, token_header(signer.verifier.key_id.hex()), payload)
         return Answer(answer.decision, answer.body, answer.head, answer.rulebook, token)
 
 

@@ -1,12 +1,15 @@
 """The three secrets of one ledger, and what is done with them."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from service.core.errors import UnavailableError
 from service.core.notes import Signer
+from service.core.succession import KeyHistory
 from service.core.unsubscribe import LINK_SECRET_SIZE
 from service.ledger.ports import Randomness, SecretRow
 
@@ -15,11 +18,13 @@ _KEY_SIZE = 32
 _LINK_INFO = b"clv1/unsubscribe-secret"
 
 
-@dataclass(frozen=True)
+@dataclass
 class LedgerKeys:
     """What a ledger signs with, names its subjects with and wraps their data keys with.
 
-    `signer` may be replaced by a rotation and must never be copied to where it can be stolen;
+    `signer` is replaced by a rotation: ask for it when it is used, and never copy it to where it can be
+    stolen. `previous` are keys it replaced that still sign checkpoints beside it, for readers who do not know
+    the new one yet. `held` says which signing keys are at hand when the log is found signed by another.
     `subject_key_secret` (K_sub) is for ever and must be escrowed: without it no subject can be found again;
     `wrapping_key` opens what is sealed. `link_secrets`: what unsubscribe links were or are made with besides
     the secret that follows from `wrapping_key`; the first makes new links, and none may ever be dropped,
@@ -31,6 +36,34 @@ class LedgerKeys:
     subject_key_secret: bytes = field(repr=False)
     wrapping_key: bytes = field(repr=False)
     link_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    previous: tuple[Signer, ...] = field(default=(), repr=False)
+    held: Callable[[], Sequence[Signer]] = field(default=tuple, repr=False, compare=False)
+    _history: KeyHistory | None = None
+
+    @property
+    def history(self) -> KeyHistory:
+        """Every key the log has signed with, as far as it was read."""
+        return self._history or KeyHistory(self.signer.verifier)
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        """Whoever signs a checkpoint now, the log's key first."""
+        return (self.signer, *self.previous)
+
+    def take_up(self, history: KeyHistory, signers: Sequence[Signer] = ()) -> None:
+        """Sign with the newest key of this history from now on.
+
+        Raises `UnavailableError` where it is not at hand.
+        """
+        known = {signer.verifier: signer for signer in (self.signer, *signers, *self.held())}
+        if history.current not in known:
+            raise UnavailableError(
+                f"the log is signed by the key {history.current.key_id.hex()} now, which is not among this"
+                " ledger's keys: put it there (docs/operations.md, Keys)"
+            )
+        at_hand = {signer.verifier for signer in (*signers, *self.held())}
+        self.signer, self._history = known[history.current], history
+        self.previous = tuple(known[key] for key in history.keys[:-1] if key in at_hand)[-1:]
 
     def all_link_secrets(self) -> tuple[bytes, ...]:
         """Every secret that opens an unsubscribe link, the one that makes new links first."""

@@ -165,8 +165,18 @@ class Batch:
 class Transaction(Protocol):
     """One append. Leaving the context commits (durably, before it returns) or rolls back."""
 
+    @property
+    def anchor_hash(self) -> bytes:
+        """SHA-256 of the newest time stamp, known once the head is locked; zeros: there is none."""
+
     async def lock_head(self) -> Head | None:
         """The head, locked until the end: the fence between all writers. None: no such ledger yet."""
+
+    async def entries(self, start: int, stop: int) -> list[EntryRow]:
+        """Entries `start` ≤ index < `stop`, in order."""
+
+    async def successions(self) -> list[EntryRow]:
+        """As `Snapshot.successions`."""
 
     async def known(self, dedup_keys: Sequence[bytes]) -> dict[bytes, KnownEvent]:
         """Those of the keys that the log already holds."""
@@ -219,6 +229,9 @@ class Snapshot(Protocol):
 
     async def hashes(self, ranges: Iterable[HashRange]) -> dict[HashRange, list[bytes]]:
         """Leaf hashes (level 0) and tile roots, as a Merkle plan asks for them."""
+
+    async def successions(self) -> list[EntryRow]:
+        """The entries by which keys (or whole logs) gave way to their successors, in order."""
 
     async def documents(self, digests: Sequence[bytes]) -> dict[bytes, DocumentRow]:
         """Those of the documents that were published."""

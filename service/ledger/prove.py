@@ -43,6 +43,7 @@ from service.ledger.addresses import CanonicalAddress
 from service.ledger.admission import Admission
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Asked
+from service.ledger.key_following import follow
 from service.ledger.keys import LedgerKeys
 from service.ledger.material import Gatherer, Material, Member, Wanted
 from service.ledger.opening import OpenedEvent, Opener
@@ -89,7 +90,6 @@ class Proofs:
         self._clock = clock
         self.meter: Meter = UNMETERED
         self._gatherer = Gatherer(admission, opener)
-        self._header = token_header(keys.signer.verifier.key_id.hex())
 
     async def bundle(
         self,
@@ -141,6 +141,7 @@ class Proofs:
     ) -> Bundle:
         async with self._store.snapshot() as snapshot:
             head = await snapshot.head()
+            await follow(self._keys, snapshot, head)
             now_ms = max(self._clock(), head.recorded_at_ms)
             wanted = _wanted(asked, head, now_ms, held_size)
             if campaign is not None:
@@ -172,7 +173,8 @@ class Proofs:
                 rulebook=material.rulebook.digest,
                 issued_at=now_ms // 1000,
             )
-            token = sign_token(self._keys.signer.private, self._header, claims)
+            signer = self._keys.signer
+            token = sign_token(signer.private, token_header(signer.verifier.key_id.hex()), claims)
         texts = material.rulebook.needed_for(standings, asked.question, at_ms)
         return _Answered(question, decision, token, texts)
 

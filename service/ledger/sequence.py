@@ -11,11 +11,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
 from service.core.checkpoint import sign_checkpoint
-from service.core.entries import EpochEntry, encode_epoch, encode_event
+from service.core.entries import EpochEntry, encode_epoch, encode_event, encode_succession
 from service.core.law.facts import Standing
 from service.core.law.standing import EMPTY, decode_standing, encode_standing, fold
 from service.core.merkle import Frontier, TileRoot, hash_leaf
+from service.core.notes import Signer
 from service.core.records import ZERO_HASH, chain, commitment, head_value, record_bytes
+from service.core.succession import KeyHistory, succession_entry
 from service.ledger.admission import Admitted, PendingEntry
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.ports import Batch, DocumentRow, EntryRow, Head, SealedRow, SecretRow, SubjectRow
@@ -64,6 +66,9 @@ class Epoch:
         self._secrets: dict[bytes, SecretRow] = {}
         self._documents: list[DocumentRow] = []
         self._tiles: list[TileRoot] = []
+        self.signers = keys.signers
+        self.history: KeyHistory | None = None
+        self.anchor_hash = ZERO_HASH
         self.recorded_at_ms = max(before.recorded_at_ms, now_ms) if before else now_ms
         self.index = before.size if before else 0
 
@@ -94,8 +99,18 @@ class Epoch:
         self.index += 1
         return leaf_hash
 
+    def succeed(self, new: Signer) -> None:
+        """Let the signing key give way: `history` names the new one, and this epoch is signed by both."""
+        old = self.signers[0]
+        entry = succession_entry(self._last_leaf_hash, self.recorded_at_ms, self.index, old=old, new=new)
+        self.history = (self.history or self._keys.history).follow(self.index, entry)
+        self.append_entry(encode_succession(entry))
+        self.signers = (new, old)
+
     def add(self, event: Admitted) -> tuple[int, bytes]:
         """Give the event its place, one entry for each chain it concerns: index and hash of the first."""
+        if event.successor is not None:
+            self.succeed(event.successor)
         first = self.index
         for position, entry in enumerate(event.entries):
             named = (event.dedup_key, event.body_tag) if position == 0 else (None, None)
@@ -188,7 +203,7 @@ class Epoch:
             subject_count=(before.subject_count if before else 0) + self._new_subjects,
             map_root=map_root,
             rulebook_hash=self._rulebook_hash,
-            anchor_hash=ZERO_HASH,
+            anchor_hash=self.anchor_hash,
         )
         epoch_index = self.index
         self.append_entry(encode_epoch(epoch))
@@ -205,7 +220,7 @@ class Epoch:
             root=root,
             map_root=map_root,
             rulebook_hash=self._rulebook_hash,
-            checkpoint=sign_checkpoint(self._keys.origin, self.index, root, [self._keys.signer]),
+            checkpoint=sign_checkpoint(self._keys.origin, self.index, root, self.signers),
         )
 
     def _subject_rows(self) -> dict[bytes, SubjectRow]:

@@ -1,6 +1,7 @@
 """The checks before anything is served or signed: our keys, our log, and the newest state of it.
 
-1. The genesis entry names our origin and signing key and commits to our subject key secret.
+1. The genesis entry names our origin and commits to our subject key secret; its key, or the one it gave way
+   to by the log's own entries, is ours. (Which of our signing keys is taken up is for those entries to say.)
 2. The head's checkpoint is signed by us over exactly this size and root, and is kept under that size.
 3. No entry stands beyond the head, and the head's frontier and the stored hashes both lead to its root.
 4. The last entries hash to their leaf hashes and link to each other; the last one is the head's epoch.
@@ -10,11 +11,13 @@ A full replay (`consent-ledger audit`) checks everything; these checks read abou
 whatever the log's size.
 """
 
-from service.core.checkpoint import Checkpoint, open_checkpoint
+from service.core.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from service.core.entries import EpochEntry, GenesisEntry, decode_entry
-from service.core.errors import ForkError, ProofError
+from service.core.errors import ForkError, ProofError, UnavailableError
 from service.core.merkle import Frontier, hash_leaf, plan_root, root_from
+from service.core.notes import parse_note
 from service.core.records import ZERO_HASH, secret_commitment
+from service.ledger.key_following import open_signed, read_history
 from service.ledger.keys import LedgerKeys
 from service.ledger.ports import EntryRow, Head, HighWaterMark, Snapshot, Store
 
@@ -36,10 +39,11 @@ async def check_start(store: Store, keys: LedgerKeys, mark: HighWaterMark) -> He
     async with store.snapshot() as snapshot:
         head = await snapshot.head()
         await _check_genesis(snapshot, keys)
+        await _take_up_key(snapshot, keys)
         await _check_head(snapshot, head, keys)
         await _check_tail(snapshot, head)
         if held is not None:
-            await _check_mark(snapshot, head, _open(held, keys, "the high-water mark", _OTHER_KEYS), keys)
+            await _check_mark(snapshot, head, _open_mark(held, keys, head), keys)
         elif head.epoch_no > 0:
             # A crash between the first COMMIT and the first mark leaves genesis alone, which needs no mark.
             raise ForkError(
@@ -57,10 +61,21 @@ async def _check_genesis(snapshot: Snapshot, keys: LedgerKeys) -> None:
         raise ForkError(f"entry 0 is not a genesis entry. {_ALTERED}")
     if genesis.origin != keys.origin:
         raise ForkError(f"this log is {genesis.origin}, and the keys are of {keys.origin}. {_OTHER_KEYS}")
-    if genesis.vkey != keys.signer.verifier.vkey:
-        raise ForkError(f"this log was begun under another signing key. {_OTHER_KEYS}")
     if genesis.secret_commitment != secret_commitment(keys.subject_key_secret):
         raise ForkError(f"this log was begun under another subject key. {_OTHER_KEYS}")
+
+
+async def _take_up_key(snapshot: Snapshot, keys: LedgerKeys) -> None:
+    try:
+        history = await read_history(snapshot)
+    except ForkError as error:
+        raise ForkError(f"{error}. {_ALTERED}") from error
+    try:
+        keys.take_up(history)
+    except UnavailableError as error:
+        if keys.signer.verifier in history.keys:
+            raise
+        raise ForkError(f"this log was begun under another signing key. {_OTHER_KEYS}") from error
 
 
 async def _check_head(snapshot: Snapshot, head: Head, keys: LedgerKeys) -> None:
@@ -143,8 +158,21 @@ async def _root_at(snapshot: Snapshot, size: int) -> bytes | None:
         return None
 
 
-def _open(note: bytes, keys: LedgerKeys, what: str, advice: str = _ALTERED) -> Checkpoint:
+def _open(note: bytes, keys: LedgerKeys, what: str) -> Checkpoint:
     try:
-        return open_checkpoint(note, keys.origin, [keys.signer.verifier])[0]
+        return open_signed(note, keys)
     except ProofError as error:
-        raise ForkError(f"{what} is not signed by this ledger ({error}). {advice}") from error
+        raise ForkError(f"{what} is not signed by this ledger ({error}). {_ALTERED}") from error
+
+
+def _open_mark(note: bytes, keys: LedgerKeys, head: Head) -> Checkpoint:
+    """The high-water mark; one beyond this log may be signed by a key that this log does not name yet."""
+    try:
+        if parse_checkpoint(parse_note(note).text).size <= head.size:
+            return open_signed(note, keys)
+        own = {keys.history.current, *(signer.verifier for signer in keys.held())}
+        return open_checkpoint(note, keys.origin, list(own))[0]
+    except ProofError as error:
+        raise ForkError(
+            f"the high-water mark is not signed by this ledger ({error}). {_OTHER_KEYS}"
+        ) from error

@@ -163,6 +163,10 @@ class PostgresReader:
         """The entries at these indices."""
         return {row[0]: EntryRow(*row) for row in await self._fetch("entries_at", list(indices))}
 
+    async def successions(self) -> list[EntryRow]:
+        """The entries by which something gave way to its successor, in order."""
+        return [EntryRow(*row) for row in await self._fetch("successions")]
+
     async def records_of(self, subject_key: bytes) -> list[SealedRow]:
         """Everything still held of one subject, oldest first."""
         return [SealedRow(*row) for row in await self._fetch("records_of", subject_key)]
@@ -224,10 +228,17 @@ class PostgresReader:
 class PostgresTransaction(PostgresReader):
     """One append."""
 
+    anchor_hash = ZERO_HASH
+    """SHA-256 of the newest time stamp, known once the head is locked; zeros: there is none."""
+
     async def lock_head(self) -> Head | None:
         """The head, locked until the end. None before genesis: the first of several creators will win."""
         rows = await self._fetch("lock_head")
-        return Head(*rows[0]) if rows else None
+        if not rows:
+            return None
+        *fields, anchor = rows[0]
+        self.anchor_hash = anchor or ZERO_HASH
+        return Head(*fields)
 
     async def known(self, dedup_keys: Sequence[bytes]) -> dict[bytes, KnownEvent]:
         """Those of the keys that the log already holds."""

@@ -4,8 +4,11 @@
 -- Always the first statement of an append. The row exists from genesis, so two writers can never both pass.
 -- A process that freezes while it holds the row loses it after a while (for this transaction only): shorter
 -- than the others wait for it, so they go on, and it finds its session gone when it wakes.
+-- Last stands the hash of the newest time stamp, which the next epoch holds: no round trip of its own.
 SELECT size, epoch_no, epoch_index, recorded_at_ms, subject_count, last_leaf_hash, frontier, root, map_root,
-       rulebook_hash, checkpoint
+       rulebook_hash, checkpoint,
+       (SELECT digest FROM checkpoint_timestamp t WHERE t.ledger_id = $1
+        ORDER BY t.size DESC, t.digest DESC LIMIT 1)
 FROM log_head
 WHERE ledger_id = $1 AND set_config('idle_in_transaction_session_timeout', '15s', true) IS NOT NULL
 FOR UPDATE
@@ -109,6 +112,28 @@ SELECT index, entry, leaf_hash FROM log_entry WHERE ledger_id = $1 AND index >= 
 
 -- entries_at --
 SELECT index, entry, leaf_hash FROM log_entry WHERE ledger_id = $1 AND index = ANY($2::bigint[])
+
+-- successions --
+-- By an index of its own, whose condition must stand here as it stands there.
+SELECT index, entry, leaf_hash FROM log_entry
+WHERE ledger_id = $1 AND substr(entry, 1, 1) = '\x04'::bytea ORDER BY index
+
+-- cosignatures --
+SELECT line FROM cosignature WHERE ledger_id = $1 AND size = $2 ORDER BY witness
+
+-- cosigned_size --
+SELECT coalesce(max(size), 0) FROM cosignature WHERE ledger_id = $1 AND witness = $2 AND size <= $3
+
+-- put_cosignature --
+INSERT INTO cosignature (ledger_id, size, witness, line) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+
+-- timestamps --
+SELECT size, digest, token, stamped_at_ms FROM checkpoint_timestamp
+WHERE ledger_id = $1 AND size >= $2 AND size <= $3 ORDER BY size DESC, digest DESC LIMIT $4
+
+-- put_timestamp --
+INSERT INTO checkpoint_timestamp (ledger_id, size, digest, token, stamped_at_ms)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 
 -- leaf_hashes --
 SELECT leaf_hash FROM log_entry WHERE ledger_id = $1 AND index >= $2 AND index < $3 ORDER BY index

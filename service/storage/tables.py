@@ -2,7 +2,8 @@
 
 Three kinds of tables, told apart by what the running service may do with them:
 
-* the log (`log_entry`, `log_tile`, `checkpoint`, `document`) and the trees of campaigns' answers (`campaign`,
+* the log (`log_entry`, `log_tile`, `checkpoint`, `document`), what others attest of it (`cosignature`,
+  `checkpoint_timestamp`), and the trees of campaigns' answers (`campaign`,
   `campaign_tile`, `campaign_run`): INSERT and SELECT, by grant;
 * what is derived from it (`log_head`, `subject`, `map_stratum`): also UPDATE, and rebuilt by an audit;
 * what may be erased (`sealed_record`, `subject_secret`): also DELETE.
@@ -101,6 +102,13 @@ class LogEntry(SQLModel, table=True):
             unique=True,
             postgresql_where="dedup_key IS NOT NULL",
         ),
+        # Few among millions, and read at every start: what the log's keys gave way to.
+        Index(
+            "log_entry_succession",
+            "ledger_id",
+            "index",
+            postgresql_where="substr(entry, 1, 1) = '\\x04'::bytea",
+        ),
     )
 
     ledger_id: int = Field(sa_column=_ledger_id())
@@ -131,6 +139,30 @@ class Checkpoint(SQLModel, table=True):
     ledger_id: int = Field(sa_column=_ledger_id())
     size: int = Field(sa_column=_bigint("size", primary_key=True))
     note: bytes = Field(sa_column=_bytes("note"))
+
+
+class Cosignature(SQLModel, table=True):
+    """What a witness signed of a checkpoint: one line of its note (C2SP tlog-cosignature)."""
+
+    __tablename__ = "cosignature"
+
+    ledger_id: int = Field(sa_column=_ledger_id())
+    size: int = Field(sa_column=_bigint("size", primary_key=True))
+    witness: str = Field(sa_column=Column("witness", Text, primary_key=True))
+    line: str = Field(sa_column=Column("line", Text, nullable=False))
+
+
+class CheckpointTimestamp(SQLModel, table=True):
+    """A time-stamp token (RFC 3161, DER) over a checkpoint's text, under the token's SHA-256."""
+
+    __tablename__ = "checkpoint_timestamp"
+    __table_args__ = (*_hash_check("checkpoint_timestamp", "digest"),)
+
+    ledger_id: int = Field(sa_column=_ledger_id())
+    size: int = Field(sa_column=_bigint("size", primary_key=True))
+    digest: bytes = Field(sa_column=_bytes("digest", primary_key=True))
+    token: bytes = Field(sa_column=_bytes("token"))
+    stamped_at_ms: int = Field(sa_column=_bigint("stamped_at_ms"))
 
 
 class Document(SQLModel, table=True):

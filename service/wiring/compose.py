@@ -12,7 +12,8 @@ from service.api.principal import Quota
 from service.api.quotas import Quotas
 from service.api.services import LedgerServices, Services
 from service.ledger.append import Appender
-from service.ledger.ports import Clock, Failpoint
+from service.ledger.keys import LedgerKeys
+from service.ledger.ports import Clock, Failpoint, Store
 from service.settings import Settings
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.head_watch import Watches
@@ -25,6 +26,7 @@ from service.wiring.failpoints import failpoint
 from service.wiring.housekeeping import (
     LEDGERS_SECONDS,
     exchange_quotas,
+    follow_keys,
     forget_answers,
     housekeeping,
     kept_fresh,
@@ -111,6 +113,7 @@ class _Opening:
         self._clock = clock
         self._reached = failpoint(settings.crash_at)
         self._ids: dict[str, int] = {}
+        self._parts: list[tuple[Store, LedgerKeys]] = []
         self._issuers = [IssuerKeys(issuer) for issuer in settings.issuers]
         quota = default_quota(settings)
         self._ring = CachedKeyRing(access, clock, quota)
@@ -131,6 +134,7 @@ class _Opening:
             parts = await open_ledger(self._settings, self._pool, self._access, row, self._clock)
             ledgers[row.ledger_id] = self.composition.take(parts, self._reached, self._watches)
             self._ids[row.name] = row.ledger_id
+            self._parts.append((parts.store, parts.keys))
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:
@@ -144,6 +148,7 @@ class _Opening:
             exchange_quotas(services.quotas, QuotaUseStore(self._pool)),
             note_last_used(self._ring, self._access),
             forget_answers(services),
+            follow_keys(self._parts),
             (LEDGERS_SECONDS, open_new_ledgers),
         )
         async with kept_fresh(self._issuers), housekeeping(*chores):

@@ -15,6 +15,9 @@ import structlog
 from service.api.quotas import EXCHANGE_SECONDS, Quotas, Use
 from service.api.services import Services
 from service.core.errors import LedgerError
+from service.ledger.key_following import refresh
+from service.ledger.keys import LedgerKeys
+from service.ledger.ports import Store
 from service.storage.access import AccessStore
 from service.storage.quota_use import QuotaUseStore, UseRow
 from service.wiring.issuers import IssuerKeys
@@ -22,6 +25,8 @@ from service.wiring.key_ring import CachedKeyRing
 
 LAST_USED_SECONDS = 10.0
 FORGET_SECONDS = 60.0
+KEYS_SECONDS = 10.0
+"""How long a process that signs nothing goes on publishing a key that was rotated elsewhere."""
 LEDGERS_SECONDS = 2.0
 """How long a ledger that was made on the command line waits until a running service serves it."""
 
@@ -75,6 +80,17 @@ def forget_answers(services: Services) -> tuple[float, Callable[[], Awaitable[No
                 pass
 
     return FORGET_SECONDS, forget
+
+
+def follow_keys(ledgers: Iterable[tuple[Store, LedgerKeys]]) -> tuple[float, Callable[[], Awaitable[None]]]:
+    """Take up the keys that logs gave way to elsewhere, and drop those that were retired."""
+
+    async def follow() -> None:
+        for store, keys in list(ledgers):
+            async with store.snapshot() as snapshot:
+                await refresh(keys, snapshot, await snapshot.head())
+
+    return KEYS_SECONDS, follow
 
 
 @asynccontextmanager

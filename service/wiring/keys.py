@@ -4,6 +4,12 @@
 hexadecimal digits. They are made once, all three or none, and never made again for a ledger that exists: a
 new `subject.key` would make every person in it a stranger. They belong in escrow the day they are made.
 
+A rotation of the signing key writes the new key to `signing.next.key` before the log hears of it; when it
+has, that file becomes `signing.key`, and the key before it `signing.previous.key`, which goes on signing
+checkpoints beside the new one until it is retired. Which of the three signs is for the log to say, not for
+their names: a crash between two of these steps costs nothing, and a directory that cannot be written is given
+the files.
+
 Unsubscribe links are made under a secret that follows from `wrapping.key`. To make them under another, write
 a file `unsubscribe.key`: 128 hexadecimal digits a line, the first line makes new links, every line opens its
 own for ever. Add a new line at the end, restart every process, move it to the top, restart again.
@@ -19,12 +25,18 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.core.errors import FormatError, LedgerError
-from service.core.notes import Signer, parse_signer
+from service.core.notes import Signer, Verifier, parse_signer
 from service.ledger.keys import LedgerKeys
 from service.ledger.ports import Randomness
-from service.wiring.durable import make_private_directory, sync_directory, write_durably
+from service.wiring.durable import (
+    make_private_directory,
+    replace_durably,
+    sync_directory,
+    write_durably,
+)
 
 SIGNING, SUBJECT, WRAPPING = "signing.key", "subject.key", "wrapping.key"
+NEXT, PREVIOUS = "signing.next.key", "signing.previous.key"
 LINKS = "unsubscribe.key"
 
 _FILE_BYTES_MAX = 16_384
@@ -88,16 +100,7 @@ def load_keys(directory: Path, origin: str) -> LedgerKeys:
 
     Raises `KeysError` when one is missing, open to others, damaged or another log's.
     """
-    signing = directory / SIGNING
-    try:
-        signer = parse_signer(_read(signing))
-    except FormatError as error:
-        raise KeysError(f"{signing} is damaged ({error}): put the escrowed copy back") from None
-    if signer.name != origin:
-        raise KeysError(
-            f"{signing} signs for {signer.name}, and this ledger is {origin}: set CONSENT_LEDGER_ORIGIN_HOST"
-            " and --ledger as they were, or put this ledger's own keys there"
-        )
+    signer = _read_signer(directory / SIGNING, origin)
     subject, wrapping = _read_secret(directory / SUBJECT), _read_secret(directory / WRAPPING)
     return LedgerKeys(
         origin,
@@ -105,7 +108,62 @@ def load_keys(directory: Path, origin: str) -> LedgerKeys:
         subject_key_secret=subject,
         wrapping_key=wrapping,
         link_secrets=_read_link_secrets(directory / LINKS),
+        held=lambda: signing_keys(directory, origin),
     )
+
+
+def signing_keys(directory: Path, origin: str) -> list[Signer]:
+    """Every signing key that is kept: of now, of a rotation under way, of before. Raises `KeysError`."""
+    paths = (directory / SIGNING, directory / NEXT, directory / PREVIOUS)
+    return [_read_signer(path, origin) for path in paths if path.exists()]
+
+
+def next_signing_key(directory: Path, origin: str, random: Randomness) -> Signer:
+    """The key a rotation leads to: the one that is there already, else made and kept durably now.
+
+    Raises `KeysError`.
+    """
+    path = directory / NEXT
+    if not path.exists():
+        signer = Signer(origin, Ed25519PrivateKey.from_private_bytes(random(_KEY_SIZE)))
+        try:
+            replace_durably(path, f"{signer.skey}\n".encode())
+        except OSError as error:
+            raise KeysError(f"cannot keep the new signing key in {path}: {error.strerror}") from error
+    return _read_signer(path, origin)
+
+
+def settle_signing_keys(directory: Path, current: Verifier, *, keep_previous: bool) -> None:
+    """Name the files after what the log says: `current` signs. Doing it again changes nothing.
+
+    Raises `KeysError` where the files cannot be changed.
+    """
+    signing, following, previous = directory / SIGNING, directory / NEXT, directory / PREVIOUS
+    try:
+        if following.exists() and _read_signer(following, current.name).verifier == current:
+            signing.replace(previous)
+            following.replace(signing)
+        if not keep_previous:
+            previous.unlink(missing_ok=True)
+        sync_directory(directory)
+    except OSError as error:
+        raise KeysError(
+            f"the log is signed by the new key, but the files in {directory} cannot be renamed"
+            f" ({error.strerror}): move {NEXT} to {SIGNING} by hand"
+        ) from error
+
+
+def _read_signer(path: Path, origin: str) -> Signer:
+    try:
+        signer = parse_signer(_read(path))
+    except FormatError as error:
+        raise KeysError(f"{path} is damaged ({error}): put the escrowed copy back") from None
+    if signer.name != origin:
+        raise KeysError(
+            f"{path} signs for {signer.name}, and this ledger is {origin}: set CONSENT_LEDGER_ORIGIN_HOST"
+            " and --ledger as they were, or put this ledger's own keys there"
+        )
+    return signer
 
 
 def _read_link_secrets(path: Path) -> tuple[bytes, ...]:

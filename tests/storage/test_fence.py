@@ -24,6 +24,8 @@ ROWS = {
     "log_entry": f"($1, 0, '', {HASH}, NULL, NULL)",
     "log_tile": f"($1, 1, 0, {HASH})",
     "checkpoint": "($1, 1, '')",
+    "cosignature": "($1, 1, 'witness.example/w1', '')",
+    "checkpoint_timestamp": f"($1, 1, {HASH}, '', 0)",
     "document": f"($1, {HASH}, 'form', 0, '')",
     "subject": f"($1, {HASH}, 1, 0, {HASH}, '')",
     "map_stratum": "($1, '', '')",
@@ -47,6 +49,7 @@ INDEXED = {
     "leaf_hashes": ("1, 0, 10", "index >="),
     "records_of": ("1, 'x'", "subject_key ="),
     "covering_checkpoint": ("1, 5", "size >"),
+    "successions": ("1", "ledger_id ="),
 }
 
 
@@ -133,6 +136,14 @@ async def test_a_session_says_where_it_is_only_when_that_changes(pool: asyncpg.P
         for ledger in (OURS, OURS, THEIRS, OURS):
             await connection.enter(ledger)
     assert len(said) == 3
+
+
+async def test_the_few_successions_are_found_by_an_index_of_their_own(pool: asyncpg.Pool) -> None:
+    async with FencedPool(pool, OURS).acquire() as connection:
+        await connection.execute(f"PREPARE few AS {SQL['successions']}")
+        plan = "\n".join(row[0] for row in await connection.fetch("EXPLAIN EXECUTE few(1)"))
+        await connection.execute("DEALLOCATE few")
+    assert "log_entry_succession" in plan
 
 
 @pytest.mark.parametrize("name", INDEXED)

@@ -16,6 +16,7 @@ from service.core.checkpoint import parse_checkpoint
 from service.core.errors import ForkError, UnavailableError
 from service.core.merkle import HashRange
 from service.core.notes import parse_note
+from service.core.records import ZERO_HASH
 from service.ledger.ports import (
     Batch,
     DocumentRow,
@@ -78,6 +79,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.version = 0
         self.commit_fault: Fault = "none"
+        self.anchor_hash = ZERO_HASH
         self.heads: Table[str, Head] = Table()
         self.entries: Table[int, EntryRow] = Table()
         self.dedup_keys: Table[bytes, int] = Table()
@@ -199,6 +201,11 @@ class MemoryReader:
         """Size and note of the oldest checkpoint that covers this entry."""
         return (await self.checkpoints(index + 1, 1))[0]
 
+    async def successions(self) -> list[EntryRow]:
+        """The entries by which something gave way to its successor, in order."""
+        rows = (row for _, row in self._store.entries.items(self._version))
+        return [row for row in rows if row.entry[:1] == b"\x04"]
+
     async def records_of(self, subject_key: bytes) -> list[SealedRow]:
         """Everything still held of one subject, oldest first."""
         indices = sorted(set(self._store.indices_of.get(subject_key, ())))
@@ -259,6 +266,7 @@ class MemoryTransaction(MemoryReader):
         super().__init__(store, store.version)
         self.holds_lock = False
         self._batch: Batch | None = None
+        self.anchor_hash = store.anchor_hash
 
     async def lock_head(self) -> Head | None:
         """The head, locked until the end; what other writers committed meanwhile is seen."""

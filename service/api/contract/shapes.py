@@ -239,7 +239,16 @@ def _lists() -> dict[str, Schema]:
         "RulebookList": _object({"items": _list("Publication")}),
         "SenderList": _object({"items": _list("Sender")}),
         "KeyList": _object({"items": _list("Key")}),
-        "Jwks": _object({"keys": {"type": "array", "items": {"type": "object"}}}),
+        "Jwks": _object({"keys": {"type": "array", "items": ref("Jwk")}}),
+        "Jwk": _object(
+            {
+                "kty": {"type": "string"},
+                "kid": {"type": "string"},
+                "iat": COUNT | {"description": "From when on it signed, in seconds; absent: from the first."},
+                "exp": COUNT | {"description": "Until when it signed; what it signed before stays valid."},
+            },
+            required=("kty", "kid"),
+        ),
         "Liveness": _object({"status": {"type": "string", "const": "alive"}}),
         "Readiness": _object(
             {

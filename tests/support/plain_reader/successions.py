@@ -41,5 +41,6 @@ def previous_log(given: Json) -> Json:
 def _payload(entry: Json, fields: set[str]) -> Json:
     said = read_canonical(entry["payload"].encode())
     require(isinstance(said, dict) and said.keys() == fields, "other fields")
+    assert isinstance(said, dict)
     require(all(isinstance(value, str) for value in said.values()), "not all are texts")
     return said

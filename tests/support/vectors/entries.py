@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from service.core.canonical import canonical_json, parse_canonical
 from service.core.entries import (
     EpochEntry,
     ErasureEntry,
@@ -15,7 +16,6 @@ from service.core.entries import (
     encode_genesis,
     encode_succession,
 )
-from service.core.canonical import canonical_json, parse_canonical
 from service.core.notes import Signer
 from service.core.records import ZERO_HASH
 from service.core.succession import previous_log_entry, succession_entry
@@ -136,7 +136,9 @@ def key_succession() -> Vectors:
         vectors.refuse(name, reason, index=41, entry=bad)
     vectors.refuse("at another place", "the index is signed", index=42, entry=shown())
     moved = SuccessionEntry(ROOT, START_MS, entry.kind, entry.payload)
-    vectors.refuse("after something else", "the link is signed", index=41, entry=encode_succession(moved).hex())
+    vectors.refuse(
+        "after something else", "the link is signed", index=41, entry=encode_succession(moved).hex()
+    )
     return vectors
 
 
@@ -146,7 +148,9 @@ def _succession_of(payload: bytes, kind: str = "signing-key") -> str:
 
 def previous_log() -> Vectors:
     """A log that goes on where another could not."""
-    vectors = Vectors("succession/previous-log", "A link to the log before this one, and what it says of that.")
+    vectors = Vectors(
+        "succession/previous-log", "A link to the log before this one, and what it says of that."
+    )
     note = small_log().lines[-1].note
     assert note is not None
     entry = previous_log_entry(LINK, START_MS, note=note, key=SIGNER.verifier)
@@ -154,7 +158,9 @@ def previous_log() -> Vectors:
     other = previous_log_entry(LINK, START_MS, note=note, key=SUCCESSOR.verifier)
     vectors.refuse("another key", "the key has signed the checkpoint", entry=encode_succession(other).hex())
     forged = previous_log_entry(LINK, START_MS, note=note.replace(b"\n8\n", b"\n9\n"), key=SIGNER.verifier)
-    vectors.refuse("another size", "the checkpoint is as it was signed", entry=encode_succession(forged).hex())
+    vectors.refuse(
+        "another size", "the checkpoint is as it was signed", entry=encode_succession(forged).hex()
+    )
     return vectors
 
 
