@@ -1,7 +1,7 @@
 """`POST /v1/checks` and `/v1/proofs`: the answer, and its proof."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Response, post
@@ -20,6 +20,7 @@ from service.core.law.question import parse_question
 from service.ledger.addresses import canonical_address
 from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.check import Answer, Asked
+from service.ledger.prove import Documents
 
 DETAIL = "check:detail"
 DISCLOSE = "proof:disclose"
@@ -44,7 +45,7 @@ class AskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_position: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
     proof: str | None = None
     disclose: bool = False
-    documents: Literal["shown", "by_hash"] = "shown"
+    documents: Documents = "shown"
     explain: Language | None = None
 
 
@@ -183,9 +184,7 @@ async def prove(request: ApiRequest) -> Response[bytes]:
         bundle = await _prove_line(ledger.campaign_proofs, own, question)
     else:
         wanted = _asked(own, question) if question else address
-        bundle = await ledger.proofs.bundle(
-            wanted, disclose=own.disclose, with_documents=own.documents == "shown"
-        )
+        bundle = await ledger.proofs.bundle(wanted, disclose=own.disclose, documents=own.documents)
     return Response(bundle, media_type=BUNDLE, headers={"cache-control": "no-store"})
 
 
@@ -200,4 +199,6 @@ async def _prove_line(proofs: CampaignProofs, own: ProvedBody, question: dict[st
     if own.at or own.known_at:
         raise QuestionError("a campaign's line was answered at its own time", pointer="/at", code="value")
     address = canonical_address(own.address.kind, own.address.value)
-    return await proofs.bundle(own.campaign, own.line, address, question, disclose=own.disclose)
+    return await proofs.bundle(
+        own.campaign, own.line, address, question, disclose=own.disclose, documents=own.documents
+    )

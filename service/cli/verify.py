@@ -16,6 +16,7 @@ from service.core.errors import FormatError
 from service.core.notes import Verifier, parse_verifier
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
+from service.ledger.packs import shipped_packs
 
 NOT_VERIFIED = 1
 BUNDLE_BYTES_MAX = 64 * 1024 * 1024
@@ -38,7 +39,7 @@ _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "not checke
     type=click.Path(exists=True, path_type=Path),
     multiple=True,
     help="Forms, rulebook and packs you hold, for a bundle that only names them: a file, a folder of"
-    " files, or another bundle that shows them; repeatable.",
+    " files, or another bundle that shows them; repeatable. The packs of this version are at hand.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
 def verify(
@@ -53,7 +54,7 @@ def verify(
         raw,
         verifiers=[_verifier(key) for key in keys],
         held=held.read_bytes() if held else None,
-        documents=[body for path in documents for body in _documents(path)],
+        documents=[*shipped_packs().values(), *(body for path in documents for body in _documents(path))],
     )
     if as_json:
         click.echo(msgspec.json.encode(verdict))

@@ -1,13 +1,14 @@
 r"""The bundle: everything that shows one answer, or one subject's whole history, in one JSON file.
 
     {"checkpoint":"ledger.example/acme/1\n1043\n…","decision":{…},"documents":{"<sha256>":"<text>",…},
-     "epoch":{"entry":"<base64>","proof":"<base64>"},"format":"consent-ledger/bundle/1","genesis":{…},…,
-     "subjects":[{"role":"address","events":[{"index":41,"entry":"…","opening":"…","proof":"…","record":"…"}],…}]}
+     "epoch":"<base64>","format":"consent-ledger/bundle/1","genesis":"<base64>","log_proof":"<base64>",…,
+     "subjects":[{"role":"address","events":[{"event":{…},"index":41,"opening":"…",…}],…}]}
 
 A bundle is canonical JSON (RFC 8785) and nothing else: the same content has one sequence of bytes, and other
-bytes are refused. Hashes and keys are lower-case hexadecimal; entries, openings, signatures and proofs base64
-(RFC 4648 §4). A proof is its hashes one after the other, from the leaf upwards. Records are text, exactly as
-they were hashed. The log key signs "clv1/bundle" ‖ SHA-256(the bundle's canonical bytes without `signature`).
+bytes are refused. What is a name (subject keys, documents, K_sub, key ids) is lower-case hexadecimal, all
+other bytes are base64 (RFC 4648 §4). What follows from other parts is not shown: records and their entries
+are put together again from what an event says, heads from the events, the token from question and answer.
+The log key signs "clv1/bundle" ‖ SHA-256(the bundle's canonical bytes without `signature`).
 
 Here is only the format. What a bundle proves is for `verifier` to find out.
 """
@@ -19,10 +20,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from service.core.canonical import parse_strict
+from service.core.canonical import parse_canonical
 from service.core.errors import FormatError, ProofShapeError
 from service.core.notes import Signer
-from service.core.prefix_map import MapLeaf, MapProof, MapResult
+from service.core.prefix_map import MISSING, MapLeaf, MapProof, MapResult
 from service.core.records import HASH_SIZE
 
 FORMAT: Final = "consent-ledger/bundle/1"
@@ -37,11 +38,11 @@ PATH_HASHES_MAX: Final = 63
 MAP_DEPTH_MAX: Final = 256
 """A path in the map: one hash for each bit of a key at most."""
 
-_DEPTH_MAX: Final = 12
 _SIGNED_TAG: Final = b"clv1/bundle"
 
 Role = Literal["address", "linked", "sender"]
 HexHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
+Hash = Annotated[bytes, Meta(min_length=HASH_SIZE, max_length=HASH_SIZE)]
 Position = Annotated[int, Meta(ge=0)]
 Path = Annotated[bytes, Meta(max_length=HASH_SIZE * PATH_HASHES_MAX)]
 MapPath = Annotated[bytes, Meta(max_length=HASH_SIZE * MAP_DEPTH_MAX)]
@@ -51,33 +52,38 @@ class _Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=Fa
     """What all parts have in common: unknown fields are refused."""
 
 
-class ShownLeaf(_Part, frozen=True):
-    """An entry of the log and its audit path. Where it stands is said by its place in the bundle."""
-
-    entry: bytes
-    proof: Path
-
-
-class PlacedLeaf(_Part, frozen=True):
-    """An entry of the log at `index`, and its audit path."""
+class PlacedEntry(_Part, frozen=True):
+    """An entry of the log at `index`."""
 
     index: Position
     entry: bytes
-    proof: Path
 
 
 class ShownEvent(_Part, frozen=True):
-    """One event of a subject. After an erasure `opening` and `record` are null: the entry is all there is.
+    """One event of a subject: what its entry and its record are put together from.
 
-    `evidence` is shown where it is still held: canonical JSON, to which the record is committed.
+    `event` is the record's. `evidence` is shown where it is still held, `evidence_hash` where it is not.
+    After an erasure the entry's `commitment` stands in the place of all that it committed to.
     """
 
     index: Position
-    entry: bytes
-    proof: Path
-    opening: Annotated[bytes, Meta(min_length=HASH_SIZE, max_length=HASH_SIZE)] | None
-    record: str | None
-    evidence: str | UnsetType = UNSET
+    prev_leaf_hash: Hash
+    recorded_at_ms: Position
+    commitment: Hash | UnsetType = UNSET
+    opening: Hash | UnsetType = UNSET
+    event: dict[str, Any] | UnsetType = UNSET
+    evidence: dict[str, Any] | UnsetType = UNSET
+    evidence_hash: Hash | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Refuse an event that is shown in part, or twice."""
+        held = [part is not UNSET for part in (self.opening, self.event)]
+        evidence = [part is not UNSET for part in (self.evidence, self.evidence_hash)]
+        erased = self.commitment is not UNSET
+        if any(held) if erased else not all(held):
+            raise ValueError("an event is shown with its contents, or with its commitment")
+        if sum(evidence) > (not erased):
+            raise ValueError("evidence is shown, or its hash")
 
 
 class ShownAddress(_Part, frozen=True):
@@ -87,30 +93,27 @@ class ShownAddress(_Part, frozen=True):
     value: Annotated[str, Meta(min_length=1, max_length=320)]
 
 
-class ShownHead(_Part, frozen=True):
-    """The head of a subject's chain, as the map holds it."""
-
-    event_count: Annotated[int, Meta(ge=1)]
-    last_index: Position
-    chain: HexHash
-
-
 class OtherLeaf(_Part, frozen=True):
     """The leaf that stands where the absent subject would."""
 
-    key: HexHash
-    value: HexHash
+    key: Hash
+    value: Hash
 
 
 class ShownMapProof(_Part, frozen=True):
-    """Where the search for a subject in the map ends: siblings from the lowest up, and a stranger's leaf."""
+    """Where the search for a subject in the map ends: siblings from the lowest up, and a stranger's leaf.
+
+    Siblings that are missing (`0^32`) are not among `siblings`: `empty` says at which places from the lowest
+    (0) up they belong, ascending.
+    """
 
     siblings: MapPath
-    other_leaf: OtherLeaf | None
+    empty: Annotated[tuple[Position, ...], Meta(min_length=1, max_length=MAP_DEPTH_MAX)] | UnsetType = UNSET
+    other_leaf: OtherLeaf | UnsetType = UNSET
 
 
 class ShownSubject(_Part, frozen=True):
-    """A subject with its whole history; `head` null and no events: it is not in the map.
+    """A subject with its whole history; without events it is not in the map.
 
     `address` is null where it is not known any more.
     """
@@ -118,7 +121,6 @@ class ShownSubject(_Part, frozen=True):
     role: Role
     subject_key: HexHash
     address: ShownAddress | None
-    head: ShownHead | None
     map_proof: ShownMapProof
     events: Annotated[tuple[ShownEvent, ...], Meta(max_length=EVENTS_MAX)]
 
@@ -134,8 +136,8 @@ class ShownQuestion(_Part, frozen=True):
 class ShownPast(_Part, frozen=True):
     """The epoch that was the newest at `known_at_ms`, and the one that followed it."""
 
-    epoch: PlacedLeaf
-    next: PlacedLeaf
+    epoch: PlacedEntry
+    next: PlacedEntry
 
 
 class ShownConsistency(_Part, frozen=True):
@@ -145,15 +147,32 @@ class ShownConsistency(_Part, frozen=True):
     proof: Annotated[bytes, Meta(max_length=2 * HASH_SIZE * PATH_HASHES_MAX)]
 
 
+class ShownToken(_Part, frozen=True):
+    """The decision token's own parts, `iat` in seconds. Its claims are the bundle's, its key the bundle's."""
+
+    iat: Position
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+
+
+class CampaignEvent(_Part, frozen=True):
+    """The event `campaign_checked` of a campaign, and its whole record: its history is not shown."""
+
+    index: Position
+    prev_leaf_hash: Hash
+    recorded_at_ms: Position
+    opening: Hash
+    record: dict[str, Any]
+
+
 class ShownCampaign(_Part, frozen=True):
     """The campaign in which the question was asked, and that the answer is line `line` of it.
 
-    `event` is its `campaign_checked`; `epoch` the state of the log that the line was answered from; `proof`
-    the audit path of leaf `line` - 1 in the tree of the campaign's answers.
+    `epoch` is the state of the log that the line was answered from; `proof` the audit path of leaf `line` - 1
+    in the tree of the campaign's answers.
     """
 
-    event: ShownEvent
-    epoch: PlacedLeaf
+    event: CampaignEvent
+    epoch: PlacedEntry
     line: Annotated[int, Meta(ge=1)]
     proof: Path
 
@@ -168,24 +187,30 @@ class BundleSignature(_Part, frozen=True):
 class Bundle(_Part, frozen=True):
     """A bundle as read. `subject_key_secret` is K_sub, null where it is not disclosed.
 
-    `erasures` are the notices that explain events without a record; `past` belongs to a question with a
+    `genesis` and `epoch` are the first and the last entry; `log_proof` is the one multiproof for every entry
+    that is shown.
+
+    `erasures` are the notices that explain events without contents; `past` belongs to a question with a
     `known_at_ms` before the newest epoch; `campaign` to a question that was one line of a campaign;
     `consistency` to an asker who held an older checkpoint.
     """
 
     origin: Annotated[str, Meta(min_length=1, max_length=255)]
     checkpoint: Annotated[str, Meta(min_length=1, max_length=100_000)]
-    genesis: ShownLeaf
-    epoch: ShownLeaf
+    genesis: bytes
+    epoch: bytes
+    log_proof: bytes
     subjects: Annotated[tuple[ShownSubject, ...], Meta(min_length=1, max_length=SUBJECTS_MAX)]
     documents: Annotated[dict[HexHash, str], Meta(max_length=DOCUMENTS_MAX)]
     question: ShownQuestion | None
     decision: dict[str, Any] | None
-    token: str | None
+    token: ShownToken | None
     subject_key_secret: HexHash | None
     format: Literal["consent-ledger/bundle/1"] = FORMAT
     consistency: ShownConsistency | UnsetType = UNSET
-    erasures: Annotated[tuple[PlacedLeaf, ...], Meta(min_length=1, max_length=EVENTS_MAX)] | UnsetType = UNSET
+    erasures: Annotated[tuple[PlacedEntry, ...], Meta(min_length=1, max_length=EVENTS_MAX)] | UnsetType = (
+        UNSET
+    )
     past: ShownPast | UnsetType = UNSET
     campaign: ShownCampaign | UnsetType = UNSET
     signature: BundleSignature | UnsetType = UNSET
@@ -221,17 +246,16 @@ def parse_bundle(raw: bytes) -> Bundle:
     """
     if len(raw) > BUNDLE_BYTES_MAX:
         raise FormatError("a bundle of this size is not read")
-    value = parse_strict(raw, max_depth=_DEPTH_MAX)
+    value = parse_canonical(raw)
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise FormatError("not a bundle of a version that is known here")
     try:
         bundle = msgspec.convert(value, Bundle)
     except msgspec.ValidationError as error:
         raise FormatError("a bundle does not look like this" + _place(error)) from None
-    # Covers what no single rule above does: order, white space, escapes, base64 in another spelling, nulls
-    # for what is left out.
+    # Covers what no rule above does: base64 in another spelling, nulls for what is left out.
     if encode_bundle(bundle) != raw:
-        raise FormatError("not in canonical form (RFC 8785)")
+        raise FormatError("a part of the bundle is not written in its only form")
     return bundle
 
 
@@ -248,23 +272,33 @@ def join_hashes(hashes: Iterable[bytes]) -> bytes:
 
 
 def shown_map_proof(proof: MapProof) -> ShownMapProof:
-    """A map proof as a bundle shows it: the subject's own leaf follows from its head and is left out."""
+    """A map proof as a bundle shows it: the subject's own leaf follows from its events and is left out."""
     other = proof.other
+    empty = tuple(place for place, sibling in enumerate(proof.siblings) if sibling == MISSING)
     return ShownMapProof(
-        siblings=join_hashes(proof.siblings),
-        other_leaf=OtherLeaf(key=other.key.hex(), value=other.value.hex()) if other is not None else None,
+        siblings=join_hashes(sibling for sibling in proof.siblings if sibling != MISSING),
+        empty=empty or UNSET,
+        other_leaf=OtherLeaf(key=other.key, value=other.value) if other is not None else UNSET,
     )
 
 
 def read_map_proof(shown: ShownMapProof, *, present: bool) -> MapProof:
     """The map proof of a subject that is said to be there, or not.
 
-    Raises `ProofShapeError` when the siblings are no hashes.
+    Raises `ProofShapeError` when the siblings are no hashes, or the empty ones have no place among them.
     """
-    siblings = split_hashes(shown.siblings)
+    held = iter(split_hashes(shown.siblings))
+    empty = shown.empty if shown.empty is not UNSET else ()
+    depth = len(shown.siblings) // HASH_SIZE + len(empty)
+    places = set(empty)
+    if list(empty) != sorted(places) or (empty and empty[-1] >= depth):
+        raise ProofShapeError("the empty siblings are out of order, or beyond the path")
+    siblings = tuple(MISSING if place in places else next(held) for place in range(depth))
+    if siblings.count(MISSING) != len(empty):
+        raise ProofShapeError("an empty sibling is shown as a hash")
     other = None
-    if shown.other_leaf is not None:
-        other = MapLeaf(bytes.fromhex(shown.other_leaf.key), bytes.fromhex(shown.other_leaf.value))
+    if shown.other_leaf is not UNSET:
+        other = MapLeaf(shown.other_leaf.key, shown.other_leaf.value)
     result = MapResult.NON_INCLUSION_PARENT if other is None else MapResult.NON_INCLUSION_LEAF
     return MapProof(MapResult.INCLUSION if present else result, len(siblings), siblings, other)
 

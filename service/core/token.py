@@ -44,8 +44,13 @@ def token_header(kid: str, typ: str = TOKEN_TYPE) -> str:
 
 def sign_token(key: Ed25519PrivateKey, header: str, payload: Mapping[str, object]) -> str:
     """A token over `payload`; `header` comes from `token_header`."""
-    signed = f"{header}.{encode_base64url(canonical_json(payload))}"
-    return f"{signed}.{encode_base64url(key.sign(signed.encode()))}"
+    signed = signed_part(header, payload)
+    return f"{signed.decode()}.{encode_base64url(key.sign(signed))}"
+
+
+def signed_part(header: str, payload: Mapping[str, object]) -> bytes:
+    """What is signed of a token over `payload`: its first two parts."""
+    return f"{header}.{encode_base64url(canonical_json(payload))}".encode()
 
 
 def open_token(token: str, keys: Mapping[str, Ed25519PublicKey], typ: str = TOKEN_TYPE) -> dict[str, Any]:

@@ -13,7 +13,7 @@ STEPS: Final = {
     1: "format",
     2: "signatures",
     3: "consistency",
-    4: "epoch and genesis",
+    4: "entries",
     5: "subject keys",
     6: "map",
     7: "events",

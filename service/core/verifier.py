@@ -2,17 +2,18 @@
 
  1. Format: read strictly, within limits, of a known version, in its only form.
  2. Signatures: the checkpoint by the pinned log key (without one: by the key in the bundle's own genesis
-    entry, and the verdict says so), any known witness; the bundle and its token by the log key.
+    entry, and the verdict says so), any known witness; the bundle by the log key.
  3. Consistency with a checkpoint held before: at the same size the same root, else by the bundle's proof.
- 4. Epoch and genesis: the last leaf is an epoch entry, the first the genesis entry of this origin.
+ 4. Entries: each that is shown, or follows from what is shown, is in the log, by one proof for all of them;
+    the first is the genesis of this origin, the last an epoch.
  5. Subject keys: recomputed where K_sub is disclosed, checked against the genesis entry; else said so.
- 6. Map: each subject stands in the epoch's map with exactly this head, or does not stand in it at all.
- 7. Events: each opens its commitment, follows the one before it, is in the log, and the last leads to the
-    head; everybody linked with the address, and the sender, is shown, and nobody else.
+ 6. Map: each history ends where the epoch's map says, or there is none and the map holds nothing.
+ 7. Events: what was destroyed is explained; recorded times never go back; everybody linked with the address,
+    and the sender, is shown, and nobody else.
  8. Documents: forms, rulebook and packs hash to their names, and the rulebook is the one in force. Packs may
     be left out; what could need one of them then fails in step 9.
- 9. Decision: derived again from the records, it is the one claimed, in the bundle and in its token; where the
-    question was one line of a campaign, it is that line's answer under the root that the log holds.
+ 9. Decision: derived again from the records, it is the one claimed, and its token is signed by the log key;
+    where the question was one line of a campaign, it is that line's answer under the root that the log holds.
 10. The verdict lists every check and says the level reached, never more.
 
 The first step that fails ends the verification, and then nothing may be concluded. The caller still decides
@@ -21,9 +22,8 @@ holds the checkpoint of the verdict for the next time. Proofs are checked as RFC
 and the IETF keytrans draft describe, signed notes and checkpoints as C2SP does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -31,25 +31,23 @@ from msgspec import UNSET
 
 from service.core.bundle import Bundle, parse_bundle, signed_message, split_hashes
 from service.core.checkpoint import Checkpoint, open_checkpoint
-from service.core.entries import EpochEntry, GenesisEntry, decode_entry
 from service.core.errors import LedgerError, ProofError, SignatureError
 from service.core.merkle import verify_consistency
 from service.core.notes import COSIGNATURE, ED25519, Attested, Verifier, parse_verifier
-from service.core.records import ZERO_HASH
-from service.core.token import open_token
 from service.core.verdict import Report, Verdict
-from service.core.verify_answer import check_answer, check_documents
+from service.core.verify_answer import check_answer, check_documents, check_token
 from service.core.verify_campaign import as_then
-from service.core.verify_subjects import Tree, check_events, check_keys, check_links, check_map
+from service.core.verify_entries import check_entries, genesis_of
+from service.core.verify_subjects import check_events, check_keys, check_links, check_map
 
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """What step 2 found to be signed, and the keys it trusts from then on."""
+    """What step 2 found to be signed, the keys it trusts from then on, and the one that signed the bundle."""
 
     checkpoint: Checkpoint
     keys: tuple[Verifier, ...]
-    token: dict[str, Any] | None
+    key: Ed25519PublicKey
 
 
 def verify_bundle(
@@ -92,26 +90,27 @@ def _verify(
     # (3) Consistency with a checkpoint held before.
     report.begin(3)
     _check_consistency(bundle, signed, held, report)
-    # (4) Epoch and genesis.
+    # (4) Entries.
     report.begin(4)
-    tree = Tree(signed.checkpoint.size, signed.checkpoint.root)
-    genesis, epoch = _check_ends(bundle, tree, report)
+    shown = check_entries(bundle, signed.checkpoint.size, signed.checkpoint.root, report)
     # (5) Subject keys.
     report.begin(5)
-    check_keys(bundle, genesis, report)
+    check_keys(bundle, shown.genesis, report)
     # (6) Map.
     report.begin(6)
-    check_map(bundle, epoch, report)
+    check_map(bundle, shown, report)
     # (7) Events.
     report.begin(7)
-    parts = as_then(bundle, check_events(bundle, tree, report))
+    parts = as_then(bundle, check_events(bundle, shown, report))
     check_links(bundle, parts, report)
     # (8) Documents.
     report.begin(8)
-    texts = check_documents(bundle, parts, epoch, tree, documents, report)
+    texts = check_documents(bundle, parts, shown, documents, report)
     # (9) Decision.
     report.begin(9)
-    check_answer(bundle, parts, texts, (tree, signed.checkpoint, signed.token), report)
+    check_answer(bundle, parts, texts, report)
+    if bundle.token is not None:
+        check_token(bundle, signed.checkpoint, texts.rulebook_hash, signed.key, report)
     # (10) The verdict is drawn from the report.
 
 
@@ -123,13 +122,9 @@ def _check_signatures(bundle: Bundle, verifiers: Sequence[Verifier], report: Rep
     report.checkpoint = checkpoint
     report.passed("checkpoint signature", f"Signed by the log over {checkpoint.size} entries.")
     _note_witnesses(witnesses, attested, report)
-    public = {key.key_id.hex(): Ed25519PublicKey.from_public_bytes(key.public) for key in keys}
-    _check_bundle_signature(bundle, public)
+    key = _check_bundle_signature(bundle, keys)
     report.passed("bundle signature", "Signed by the log as a whole.")
-    token = open_token(bundle.token, public) if bundle.token is not None else None
-    if token is not None:
-        report.passed("token signature", "Signed by the log.")
-    return _Signed(checkpoint, keys, token)
+    return _Signed(checkpoint, keys, key)
 
 
 def _log_keys(bundle: Bundle, verifiers: Sequence[Verifier], report: Report) -> tuple[Verifier, ...]:
@@ -140,7 +135,7 @@ def _log_keys(bundle: Bundle, verifiers: Sequence[Verifier], report: Report) -> 
             raise SignatureError("The keys that were pinned are of other logs.")
         report.passed("key pinned", "The log key is one the caller trusts.")
         return keys
-    own = parse_verifier(_genesis(bundle).vkey)
+    own = parse_verifier(genesis_of(bundle).vkey)
     if own.kind != ED25519 or own.name != bundle.origin:
         raise SignatureError("The key in the genesis entry is of another log.")
     report.not_checked(
@@ -160,16 +155,19 @@ def _note_witnesses(witnesses: Sequence[Verifier], attested: Sequence[Attested],
         report.not_checked("witnesses", "None of the known witnesses has cosigned this checkpoint.")
 
 
-def _check_bundle_signature(bundle: Bundle, keys: Mapping[str, Ed25519PublicKey]) -> None:
+def _check_bundle_signature(bundle: Bundle, keys: Sequence[Verifier]) -> Ed25519PublicKey:
     if bundle.signature is UNSET:
         raise SignatureError("The bundle is not signed.")
-    key = keys.get(bundle.signature.key_id)
-    if key is None:
+    named = bundle.signature.key_id
+    public = next((key.public for key in keys if key.key_id.hex() == named), None)
+    if public is None:
         raise SignatureError("The bundle is signed by another key than the log's.")
+    key = Ed25519PublicKey.from_public_bytes(public)
     try:
         key.verify(bundle.signature.value, signed_message(bundle))
     except InvalidSignature as error:
         raise SignatureError("The bundle is not as it was signed.") from error
+    return key
 
 
 def _check_consistency(bundle: Bundle, signed: _Signed, held: bytes | None, report: Report) -> None:
@@ -197,25 +195,3 @@ def _check_consistency(bundle: Bundle, signed: _Signed, held: bytes | None, repo
         verify_consistency(proof, size1=known.size, size2=new.size, root1=known.root, root2=new.root)
         report.passed(name, f"The {known.size} entries known before are the beginning of these.")
     report.anchored = True
-
-
-def _check_ends(bundle: Bundle, tree: Tree, report: Report) -> tuple[GenesisEntry, EpochEntry]:
-    """Step 4. Raises `ProofError`."""
-    tree.require(bundle.epoch, tree.size - 1)
-    epoch = decode_entry(bundle.epoch.entry)
-    if not isinstance(epoch, EpochEntry):
-        raise ProofError("The last leaf is no epoch entry.")
-    tree.require(bundle.genesis, 0)
-    genesis = _genesis(bundle)
-    if genesis.origin != bundle.origin or genesis.prev_leaf_hash != ZERO_HASH:
-        raise ProofError("The genesis entry is of another log.")
-    report.recorded_at_ms = epoch.recorded_at_ms
-    report.passed("epoch and genesis", f"The log ends in epoch {epoch.epoch_no} and begins with its genesis.")
-    return genesis, epoch
-
-
-def _genesis(bundle: Bundle) -> GenesisEntry:
-    genesis = decode_entry(bundle.genesis.entry)
-    if not isinstance(genesis, GenesisEntry):
-        raise ProofError("The first leaf is no genesis entry.")
-    return genesis

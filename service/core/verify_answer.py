@@ -8,21 +8,23 @@ from itertools import chain as chained
 from typing import Any
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import UNSET
 
-from service.core.bundle import Bundle, PlacedLeaf, ShownQuestion
+from service.core.bundle import Bundle, ShownQuestion
 from service.core.canonical import canonical_json, parse_canonical
 from service.core.checkpoint import Checkpoint
-from service.core.entries import EpochEntry, decode_entry
-from service.core.errors import FormatError, ProofError
+from service.core.errors import FormatError, ProofError, SignatureError
 from service.core.events import Form, parse_form
 from service.core.history import Part, named_forms, standings_of
 from service.core.law.decision import decide, decision_body
 from service.core.law.question import parse_question, question_body
 from service.core.law.rulebook import Rulebook, RulebookDocument, load_rulebook
+from service.core.token import signed_part, token_header
 from service.core.verdict import Report, answer_of
 from service.core.verify_campaign import campaign_epoch, check_campaign
-from service.core.verify_subjects import Tree
+from service.core.verify_entries import Shown, epoch_at
 
 _RULEBOOKS_KEPT = 32
 
@@ -39,8 +41,7 @@ class Texts:
 def check_documents(
     bundle: Bundle,
     parts: Sequence[Part],
-    epoch: EpochEntry,
-    tree: Tree,
+    shown: Shown,
     documents: Iterable[bytes],
     report: Report,
 ) -> Texts:
@@ -57,7 +58,7 @@ def check_documents(
         raise ProofError("A form that an event names is left out.")
     forms = {name: parse_form(parse_canonical(texts[name])) for name in names}
     report.passed("forms", f"{len(forms)} form text(s) are the ones the events name.")
-    in_force = _rulebook_in_force(bundle, epoch, tree, report)
+    in_force = _rulebook_in_force(bundle, shown, report)
     if bundle.question is None:
         if not bundle.documents.keys() <= names:
             raise ProofError("A document is shown that nothing names.")
@@ -76,14 +77,8 @@ def check_documents(
     return Texts(forms, rulebook, in_force)
 
 
-def check_answer(
-    bundle: Bundle,
-    parts: Sequence[Part],
-    texts: Texts,
-    signed: tuple[Tree, Checkpoint, dict[str, Any] | None],
-    report: Report,
-) -> None:
-    """Step 9; `signed`: the tree, its checkpoint and the token's payload, whose signatures step 2 checked.
+def check_answer(bundle: Bundle, parts: Sequence[Part], texts: Texts, report: Report) -> None:
+    """Step 9, without the token.
 
     Raises `ProofError`, or `InputError` for a question that cannot be decided as asked.
     """
@@ -102,33 +97,33 @@ def check_answer(
         raise ProofError("Another answer follows from these events and this rulebook.")
     report.passed("decision", "The answer follows from the events, the rulebook and the time.")
     report.answer = answer_of(decision)
-    tree, checkpoint, payload = signed
     address = next(part.subject_key for part in parts if part.role == "address")
-    check_campaign(bundle, address, decision, tree, report)
-    if payload is not None:
-        _check_token(payload, checkpoint, address, asked, decision, texts.rulebook_hash)
-        report.passed("token", "The token carries this question, this answer and this state of the log.")
+    check_campaign(bundle, address, decision, report)
 
 
-def _check_token(
-    payload: Mapping[str, Any],
-    checkpoint: Checkpoint,
-    address: str,
-    asked: ShownQuestion,
-    decision: Mapping[str, Any],
-    rulebook: bytes,
+def check_token(
+    bundle: Bundle, checkpoint: Checkpoint, rulebook: bytes, key: Ed25519PublicKey, report: Report
 ) -> None:
-    issued = payload.get("iat")
-    expected = token_claims(
+    """Step 9: the log key, which signed the bundle, signed this answer as a token too.
+
+    Raises `SignatureError`.
+    """
+    token, asked, signature = bundle.token, bundle.question, bundle.signature
+    if token is None or asked is None or signature is UNSET:
+        raise ProofError("There is a token for no answer.")
+    claims = token_claims(
         checkpoint,
-        subject=address,
+        subject=next(subject.subject_key for subject in bundle.subjects if subject.role == "address"),
         asked=asked,
-        decision=decision,
+        decision=bundle.decision or {},
         rulebook=rulebook,
-        issued_at=issued if type(issued) is int else 0,
+        issued_at=token.iat,
     )
-    if canonical_json(payload) != canonical_json(expected):
-        raise ProofError("The token speaks of another answer than the bundle.")
+    try:
+        key.verify(token.signature, signed_part(token_header(signature.key_id), claims))
+    except InvalidSignature as error:
+        raise SignatureError("The token is of another question, answer or state of the log.") from error
+    report.passed("token", "The log signed this question, this answer and this state of the log as a token.")
 
 
 def token_claims(
@@ -178,30 +173,23 @@ def documents_by_hash(bodies: Iterable[bytes]) -> dict[str, bytes]:
     return {hashlib.sha256(body).hexdigest(): body for body in bodies}
 
 
-def _rulebook_in_force(bundle: Bundle, epoch: EpochEntry, tree: Tree, report: Report) -> bytes:
+def _rulebook_in_force(bundle: Bundle, shown: Shown, report: Report) -> bytes:
     """The rulebook's hash at the time the question asks about: the newest, or that of an earlier epoch."""
     known_at_ms = bundle.question.known_at_ms if bundle.question is not None else None
     if bundle.campaign is not UNSET:
         if bundle.past is not UNSET:
             raise ProofError("An earlier epoch is shown that the question does not need.")
-        return campaign_epoch(bundle, bundle.campaign, tree, report).rulebook_hash
-    if known_at_ms is None or known_at_ms >= epoch.recorded_at_ms:
+        return campaign_epoch(bundle, bundle.campaign, shown, report).rulebook_hash
+    if known_at_ms is None or known_at_ms >= shown.epoch.recorded_at_ms:
         if bundle.past is not UNSET:
             raise ProofError("An earlier epoch is shown that the question does not need.")
-        return epoch.rulebook_hash
+        return shown.epoch.rulebook_hash
     if bundle.past is UNSET:
         raise ProofError("The epoch that was the newest at the time asked about is left out.")
-    earlier, later = _epoch(bundle.past.epoch, tree), _epoch(bundle.past.next, tree)
-    follows = later.previous_epoch_index == bundle.past.epoch.index and later.epoch_no == earlier.epoch_no + 1
+    place = bundle.past.epoch.index
+    earlier, later = epoch_at(shown, place), epoch_at(shown, bundle.past.next.index)
+    follows = later.previous_epoch_index == place and later.epoch_no == earlier.epoch_no + 1
     if not follows or not earlier.recorded_at_ms <= known_at_ms < later.recorded_at_ms:
         raise ProofError("The earlier epoch shown was not the newest at the time asked about.")
     report.passed("earlier epoch", "The epoch shown was the newest at the time asked about.")
     return earlier.rulebook_hash
-
-
-def _epoch(leaf: PlacedLeaf, tree: Tree) -> EpochEntry:
-    tree.require(leaf, leaf.index)
-    entry = decode_entry(leaf.entry)
-    if not isinstance(entry, EpochEntry):
-        raise ProofError("What should be an epoch is another entry.")
-    return entry

@@ -8,13 +8,14 @@ from msgspec import UNSET
 from service.core.bundle import Bundle, ShownCampaign, split_hashes
 from service.core.campaign import answer_leaf, decision_bytes, question_hash_of
 from service.core.canonical import canonical_json
-from service.core.entries import EpochEntry, EventEntry, decode_entry
+from service.core.entries import EpochEntry
 from service.core.errors import ProofError
 from service.core.events.configuration import CampaignChecked
 from service.core.history import Part, logged_event
 from service.core.merkle import verify_inclusion
+from service.core.records import parse_record
 from service.core.verdict import Report
-from service.core.verify_subjects import Tree, open_record
+from service.core.verify_entries import Shown, epoch_at
 
 
 def as_then(bundle: Bundle, parts: Sequence[Part]) -> list[Part]:
@@ -24,29 +25,24 @@ def as_then(bundle: Bundle, parts: Sequence[Part]) -> list[Part]:
     return [part.through(bundle.campaign.epoch.index) for part in parts]
 
 
-def campaign_epoch(bundle: Bundle, campaign: ShownCampaign, tree: Tree, report: Report) -> EpochEntry:
+def campaign_epoch(bundle: Bundle, campaign: ShownCampaign, shown: Shown, report: Report) -> EpochEntry:
     """The epoch that the line was answered from (step 8). Raises `ProofError`."""
     asked = bundle.question
     if asked is None or asked.known_at_ms is not None:
         raise ProofError("A campaign is shown that the question does not belong to.")
-    tree.require(campaign.epoch, campaign.epoch.index)
-    epoch = decode_entry(campaign.epoch.entry)
-    if not isinstance(epoch, EpochEntry):
-        raise ProofError("What should be an epoch is another entry.")
+    epoch = epoch_at(shown, campaign.epoch.index)
     if asked.at_ms < epoch.recorded_at_ms:
         raise ProofError("The campaign asked about a time before the state it was answered from.")
     report.passed("campaign's state", "The state that the campaign's line was answered from is in the log.")
     return epoch
 
 
-def check_campaign(
-    bundle: Bundle, address: str, decision: dict[str, Any], tree: Tree, report: Report
-) -> None:
+def check_campaign(bundle: Bundle, address: str, decision: dict[str, Any], report: Report) -> None:
     """Step 9, after the decision was derived again. Raises `ProofError` or `EventError`."""
     campaign, asked = bundle.campaign, bundle.question
     if campaign is UNSET or asked is None:
         return
-    checked = _event(campaign, bundle.origin, tree)
+    checked = _event(campaign, bundle.origin)
     position = campaign.epoch.index
     if not checked.from_position <= position <= checked.to_position < campaign.event.index:
         raise ProofError("The campaign did not answer from the state shown.")
@@ -67,14 +63,10 @@ def check_campaign(
     )
 
 
-def _event(campaign: ShownCampaign, origin: str, tree: Tree) -> CampaignChecked:
+def _event(campaign: ShownCampaign, origin: str) -> CampaignChecked:
     shown = campaign.event
-    entry = decode_entry(shown.entry)
-    if not isinstance(entry, EventEntry) or shown.opening is None or shown.record is None:
-        raise ProofError("What should be the event of a campaign is another entry.")
-    tree.require(shown, shown.index)
-    record = open_record(shown, shown.opening, shown.record, entry)
-    event = logged_event(shown.index, entry.recorded_at_ms, record).recorded.event
+    record = parse_record(canonical_json(shown.record))
+    event = logged_event(shown.index, shown.recorded_at_ms, record).recorded.event
     if record.origin != origin or not isinstance(event, CampaignChecked):
         raise ProofError("The event shown is not that of a campaign of this log.")
     return event

@@ -1,28 +1,12 @@
-"""Steps 5 to 7 of the verification: whose history is shown, that it is whole, that it is in the log."""
+"""Steps 5 to 7 of the verification: whose histories are shown, that they are whole, that none is missing."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 from msgspec import UNSET
 
-from service.core.bundle import (
-    Bundle,
-    PlacedLeaf,
-    ShownEvent,
-    ShownLeaf,
-    ShownSubject,
-    read_map_proof,
-    split_hashes,
-)
-from service.core.entries import (
-    EpochEntry,
-    ErasureEntry,
-    EventEntry,
-    GenesisEntry,
-    decode_entry,
-    recorded_at_ms,
-)
+from service.core.bundle import Bundle, ShownSubject, read_map_proof
+from service.core.entries import ErasureEntry, GenesisEntry
 from service.core.errors import ProofError
 from service.core.events import RecordedEvent
 from service.core.events.configuration import BusinessTransferred, SenderRenamed
@@ -36,33 +20,10 @@ from service.core.history import (
     reach_senders,
 )
 from service.core.law.facts import Standing
-from service.core.merkle import hash_leaf, verify_inclusion
 from service.core.prefix_map import verify_map
-from service.core.records import (
-    ZERO_HASH,
-    Record,
-    chain,
-    commitment,
-    evidence_commitment,
-    head_value,
-    parse_record,
-    secret_commitment,
-    subject_key,
-)
+from service.core.records import head_value, secret_commitment, subject_key
 from service.core.verdict import Report
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """The signed tree: at `size` leaves it has this root."""
-
-    size: int
-    root: bytes
-
-    def require(self, leaf: ShownLeaf | PlacedLeaf | ShownEvent, index: int) -> None:
-        """Raise `ProofError` unless the entry shown is leaf `index`."""
-        proof = split_hashes(leaf.proof)
-        verify_inclusion(hash_leaf(leaf.entry), proof, index=index, size=self.size, root=self.root)
+from service.core.verify_entries import Chain, Shown
 
 
 def check_keys(bundle: Bundle, genesis: GenesisEntry, report: Report) -> None:
@@ -104,31 +65,32 @@ def _check_roles(bundle: Bundle) -> None:
             raise ProofError("A subject is shown in a part its kind cannot play.")
 
 
-def check_map(bundle: Bundle, epoch: EpochEntry, report: Report) -> None:
+def check_map(bundle: Bundle, shown: Shown, report: Report) -> None:
     """Step 6. Raises `ProofError`."""
-    for subject in bundle.subjects:
-        key, head = bytes.fromhex(subject.subject_key), subject.head
+    for subject, chain in zip(bundle.subjects, shown.chains, strict=True):
         value = None
-        if head is not None:
-            value = head_value(head.event_count, head.last_index, bytes.fromhex(head.chain))
+        if chain.events:
+            value = head_value(len(chain.events), chain.events[-1].index, chain.head)
         proof = read_map_proof(subject.map_proof, present=value is not None)
-        verify_map(proof, key=key, value=value, root=epoch.map_root)
-    present = sum(subject.head is not None for subject in bundle.subjects)
+        verify_map(proof, key=bytes.fromhex(subject.subject_key), value=value, root=shown.epoch.map_root)
+    present = sum(bool(chain.events) for chain in shown.chains)
     absent = len(bundle.subjects) - present
-    report.passed("map", f"{present} subject(s) stand in the signed map with this head, {absent} do not.")
-
-
-def check_events(bundle: Bundle, tree: Tree, report: Report) -> list[Part]:
-    """Step 7, each history for itself. Returns the histories, found whole. Raises `ProofError`."""
-    notices = _notices(bundle, tree)
-    parts = [_check_chain(subject, bundle.origin, tree, notices) for subject in bundle.subjects]
-    _check_times(bundle)
-    events = [event for subject in bundle.subjects for event in subject.events]
     report.passed(
-        "events",
-        f"{len(events)} event(s) open, follow each other without a gap up to the head, and are in the log.",
+        "map",
+        f"{present} history(ies) end where the signed map says; of {absent} subject(s) it holds nothing.",
     )
-    emptied = {event.index for event in events if event.record is None}
+
+
+def check_events(bundle: Bundle, shown: Shown, report: Report) -> list[Part]:
+    """Step 7, each history for itself. Returns the histories. Raises `ProofError`."""
+    notices = _notices(bundle, shown)
+    parts = [
+        _part(subject, chain, notices) for subject, chain in zip(bundle.subjects, shown.chains, strict=True)
+    ]
+    _check_times(shown)
+    events = [event for subject in bundle.subjects for event in subject.events]
+    report.passed("events", f"{len(events)} event(s) can be read, and follow each other in time.")
+    emptied = {event.index for event in events if event.event is UNSET}
     if any(emptied.isdisjoint(notice.indices) for notice in notices.values()):
         raise ProofError("An erasure notice is shown that explains nothing.")
     if emptied:
@@ -175,65 +137,36 @@ def _check_reach(needed: Reach, shown: Mapping[str, Standing | None], what: str)
         raise ProofError(f"A {what} is shown that has no link to the question.")
 
 
-def _notices(bundle: Bundle, tree: Tree) -> dict[int, ErasureEntry]:
+def _notices(bundle: Bundle, shown: Shown) -> dict[int, ErasureEntry]:
     notices: dict[int, ErasureEntry] = {}
-    for leaf in bundle.erasures if bundle.erasures is not UNSET else ():
-        tree.require(leaf, leaf.index)
-        entry = decode_entry(leaf.entry)
+    for placed in bundle.erasures if bundle.erasures is not UNSET else ():
+        entry = shown.entries[placed.index]
         if not isinstance(entry, ErasureEntry):
             raise ProofError("What should be an erasure notice is another entry.")
-        if notices and leaf.index <= max(notices):
+        if notices and placed.index <= max(notices):
             raise ProofError("Erasure notices are shown out of order.")
-        notices[leaf.index] = entry
+        notices[placed.index] = entry
     return notices
 
 
-def _check_chain(subject: ShownSubject, origin: str, tree: Tree, notices: dict[int, ErasureEntry]) -> Part:
-    """One subject: every event opens, links to the one before, stands in the log, and leads to the head."""
-    head, reached, last = ZERO_HASH, len(subject.events), -1
+def _part(subject: ShownSubject, chain: Chain, notices: dict[int, ErasureEntry]) -> Part:
+    """One subject's events, read; what was destroyed is explained by a notice."""
     logged: list[LoggedEvent] = []
     covering: set[int] = set()
-    for seq, event in enumerate(subject.events):
-        if not last < event.index < tree.size - 1:
-            raise ProofError("Events are shown out of order, or beyond the last epoch.")
-        last = event.index
-        entry = decode_entry(event.entry)
-        if not isinstance(entry, EventEntry):
-            raise ProofError("What should be an event is another entry.")
-        if event.record is not None and event.opening is not None:
-            record = open_record(event, event.opening, event.record, entry)
-            if (record.seq, record.prev) != (seq, head):
-                raise ProofError("A record does not follow the one before it.")
-            if record.origin != origin or record.subject_key.hex() != subject.subject_key:
-                raise ProofError("A record belongs to another log or another subject.")
-            logged.append(logged_event(event.index, entry.recorded_at_ms, record))
-            _check_named(subject, logged[-1].recorded)
+    for event in chain.events:
+        if event.record is None:
+            covering.add(_covering(event.index, notices))
         else:
-            covering.add(_covering(event, notices))
-        tree.require(event, event.index)
-        head = chain(head, event.index, entry.commitment)
-    _check_head(subject, reached, last, head)
+            logged.append(logged_event(event.index, event.recorded_at_ms, event.record))
+            _check_named(subject, logged[-1].recorded)
     return Part(
         role=subject.role,
         subject_key=subject.subject_key,
         name=subject.address.value if subject.role == "sender" and subject.address is not None else None,
-        exists=subject.head is not None,
+        exists=bool(chain.events),
         logged=tuple(logged),
         erasure=_erasure(logged, covering, notices),
     )
-
-
-def open_record(event: ShownEvent, opening: bytes, text: str, entry: EventEntry) -> Record:
-    """The record that an entry commits to. Raises `ProofError` when this is another one."""
-    raw = text.encode()
-    if commitment(opening, raw) != entry.commitment:
-        raise ProofError("A record is not the one its entry commits to.")
-    record = parse_record(raw)
-    if event.evidence is not UNSET and record.evidence != evidence_commitment(
-        opening, event.evidence.encode()
-    ):
-        raise ProofError("A piece of evidence is not the one recorded.")
-    return record
 
 
 def _check_named(subject: ShownSubject, recorded: RecordedEvent) -> None:
@@ -249,13 +182,11 @@ def _check_named(subject: ShownSubject, recorded: RecordedEvent) -> None:
         raise ProofError("An event of another sender is shown.")
 
 
-def _covering(event: ShownEvent, notices: dict[int, ErasureEntry]) -> int:
-    """The notice that says this event's contents were destroyed."""
-    if event.record is not None or event.opening is not None or event.evidence is not UNSET:
-        raise ProofError("An event is shown in part.")
-    for index in sorted(notices, reverse=True):
-        if event.index < index and event.index in notices[index].indices:
-            return index
+def _covering(index: int, notices: dict[int, ErasureEntry]) -> int:
+    """The newest notice that says this event's contents were destroyed."""
+    for notice in sorted(notices, reverse=True):
+        if index < notice and index in notices[notice].indices:
+            return notice
     raise ProofError("An event is shown without contents, and no erasure notice explains it.")
 
 
@@ -271,22 +202,9 @@ def _erasure(
     return Erasure(newest, notices[newest].recorded_at_ms)
 
 
-def _check_head(subject: ShownSubject, count: int, last: int, reached: bytes) -> None:
-    head = subject.head
-    if head is None:
-        if count:
-            raise ProofError("Events are shown of a subject that is said to have none.")
-        return
-    if (head.event_count, head.last_index) != (count, last):
-        raise ProofError("The events shown are not as many, or not up to the one, that the head says.")
-    if bytes.fromhex(head.chain) != reached:
-        raise ProofError("The events shown do not lead to the head of the chain.")
-
-
-def _check_times(bundle: Bundle) -> None:
+def _check_times(shown: Shown) -> None:
     """Recorded times never go back along the log."""
-    placed = {event.index: event.entry for subject in bundle.subjects for event in subject.events}
-    times = [recorded_at_ms(placed[index]) for index in sorted(placed)]
-    times = [recorded_at_ms(bundle.genesis.entry), *times, recorded_at_ms(bundle.epoch.entry)]
+    events = sorted((event.index, event.recorded_at_ms) for chain in shown.chains for event in chain.events)
+    times = [shown.genesis.recorded_at_ms, *(time for _, time in events), shown.epoch.recorded_at_ms]
     if any(later < earlier for earlier, later in pairwise(times)):
         raise ProofError("A recorded time goes back.")

@@ -19,7 +19,7 @@ from service.ledger.check import Asked
 from service.ledger.keys import LedgerKeys
 from service.ledger.opening import OpenedEvent, Opener
 from service.ledger.ports import Store
-from service.ledger.prove import CampaignLine, Proofs
+from service.ledger.prove import CampaignLine, Documents, Proofs
 
 
 class CampaignProofs:
@@ -42,6 +42,7 @@ class CampaignProofs:
         overrides: Mapping[str, Any],
         *,
         disclose: bool,
+        documents: Documents = "shown",
     ) -> bytes:
         """The signed bundle for line `line` (counted from 1), which asked about `address`.
 
@@ -70,7 +71,7 @@ class CampaignProofs:
             leaf=leaf,
             proof=proof,
         )
-        return await self._proofs.bundle(asked, disclose=disclose, campaign=shown)
+        return await self._proofs.bundle(asked, disclose=disclose, campaign=shown, documents=documents)
 
     async def _path(self, campaign: bytes, place: int, size: int) -> tuple[bytes, list[bytes]]:
         """The leaf hash at a place, and its audit path."""

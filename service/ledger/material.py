@@ -18,7 +18,7 @@ from service.core.law.context import Standings
 from service.core.law.decision import decide
 from service.core.law.question import Question
 from service.core.law.rulebook import COMMON, Rulebook
-from service.core.merkle import HashRange, plan_consistency, plan_inclusions
+from service.core.merkle import HashRange, plan_consistency, plan_multiproof
 from service.core.prefix_map import (
     MapProof,
     MissingStrataError,
@@ -152,7 +152,7 @@ class Gatherer:
             indices.add(decided_at)
         for history in (member.history for member in members if member.history is not None):
             indices.update(history.notices, history.erased, (event.index for event in history.events))
-        plan = set(plan_inclusions(indices, head.size))
+        plan = set(plan_multiproof(indices, head.size, known=links(indices)))
         if wanted.held_size is not None:
             plan.update(_consistency_plan(wanted.held_size, head.size))
         entries = await snapshot.entries_at(sorted(indices))
@@ -253,6 +253,11 @@ class Gatherer:
                 self._rulebooks.clear()
             self._rulebooks[digest] = known
         return known
+
+
+def links(indices: Iterable[int]) -> frozenset[int]:
+    """The leaves whose hashes the entries at these indices tell: each names the one before it."""
+    return frozenset(index - 1 for index in indices)
 
 
 def _still_missing(

@@ -4,9 +4,9 @@ Every bundle is verified before it is handed out, as whoever receives it will: w
 into behind the service's back is never passed off as proof.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET
@@ -14,16 +14,16 @@ from msgspec import UNSET
 from service.core.bundle import (
     BUNDLE_BYTES_MAX,
     Bundle,
-    PlacedLeaf,
+    CampaignEvent,
+    PlacedEntry,
     ShownAddress,
     ShownCampaign,
     ShownConsistency,
     ShownEvent,
-    ShownHead,
-    ShownLeaf,
     ShownPast,
     ShownQuestion,
     ShownSubject,
+    ShownToken,
     join_hashes,
     shown_map_proof,
     sign_bundle,
@@ -31,12 +31,14 @@ from service.core.bundle import (
 from service.core.campaign import answer_leaf, decision_bytes, question_hash_of
 from service.core.canonical import canonical_json
 from service.core.checkpoint import Checkpoint
+from service.core.entries import EventEntry, decode_entry
 from service.core.errors import ForkError, ProofError, QuestionError
 from service.core.history import standings_of
 from service.core.law.decision import decide, decision_body
 from service.core.law.question import question_body
-from service.core.merkle import prove_consistency, prove_inclusions
-from service.core.token import sign_token, token_header
+from service.core.merkle import prove_consistency, prove_multiproof
+from service.core.records import commitment, parse_record
+from service.core.token import signed_part, token_header
 from service.core.verifier import verify_bundle
 from service.core.verify_answer import token_claims
 from service.ledger.addresses import CanonicalAddress
@@ -45,9 +47,12 @@ from service.ledger.catalogue import Catalogue
 from service.ledger.check import Asked
 from service.ledger.key_following import follow
 from service.ledger.keys import LedgerKeys
-from service.ledger.material import Gatherer, Material, Member, Wanted
+from service.ledger.material import Gatherer, Material, Member, Wanted, links
 from service.ledger.opening import OpenedEvent, Opener
 from service.ledger.ports import UNMETERED, Clock, Head, Meter, Store
+
+Documents = Literal["shown", "packs_by_hash", "by_hash"]
+"""Which documents a bundle shows: all it needs; forms and rulebook, which are the ledger's own; or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class _Answered:
 
     question: ShownQuestion
     decision: dict[str, Any]
-    token: str | None
+    token: ShownToken | None
     texts: dict[str, str]
 
 
@@ -98,14 +103,14 @@ class Proofs:
         disclose: bool,
         held_size: int | None = None,
         campaign: CampaignLine | None = None,
-        with_documents: bool = True,
+        documents: Documents = "shown",
     ) -> bytes:
         """The signed bundle for a question, or for an address alone: then its history, without an answer.
 
         `disclose` hands out K_sub, by which anybody can find any address in any bundle of this ledger: it is
         for the regulator. `held_size`: the size of a checkpoint the asker holds; its consistency is proved.
         `campaign`: the line of a campaign that asked this.
-        Without documents the bundle names forms, rulebook and packs by their hashes only, for who holds them.
+        `documents`: which texts are shown, and which only named by their hashes, for who holds them.
 
         Raises `QuestionError` when it cannot be decided as asked, and `ForkError` when the database does not
         say what was signed.
@@ -118,8 +123,7 @@ class Proofs:
             self.meter.contradicted()
             raise ForkError(f"what is stored cannot be proved: {error}") from error
         texts = bundle.documents
-        if not with_documents:
-            bundle = msgspec.structs.replace(bundle, documents={})
+        bundle = msgspec.structs.replace(bundle, documents=_shown(texts, documents))
         raw = sign_bundle(bundle, self._keys.signer)
         if len(raw) > BUNDLE_BYTES_MAX:
             raise QuestionError("this history is too long for one bundle: export it", code="too_large")
@@ -173,10 +177,20 @@ class Proofs:
                 rulebook=material.rulebook.digest,
                 issued_at=now_ms // 1000,
             )
+            # The key that signs the bundle too: nothing is waited for in between.
             signer = self._keys.signer
-            token = sign_token(signer.private, token_header(signer.verifier.key_id.hex()), claims)
+            header = token_header(signer.verifier.key_id.hex())
+            signature = signer.private.sign(signed_part(header, claims))
+            token = ShownToken(iat=now_ms // 1000, signature=signature)
         texts = material.rulebook.needed_for(standings, asked.question, at_ms)
         return _Answered(question, decision, token, texts)
+
+
+def _shown(texts: dict[str, str], documents: Documents) -> dict[str, str]:
+    """Those of the texts that are shown. All but packs are the ledger's own, and JSON."""
+    if documents == "by_hash":
+        return {}
+    return {name: text for name, text in texts.items() if documents == "shown" or text.startswith("{")}
 
 
 def _wanted(asked: Asked | CanonicalAddress, head: Head, now_ms: int, held_size: int | None) -> Wanted:
@@ -218,25 +232,16 @@ def _assemble(
     held_size: int | None,
     campaign: CampaignLine | None,
 ) -> Bundle:
-    head = material.head
-    paths = dict(
-        zip(
-            material.indices,
-            map(join_hashes, prove_inclusions(material.indices, head.size, material.hashes)),
-            strict=True,
-        )
-    )
-    placed = {
-        index: PlacedLeaf(index=index, entry=material.entries[index].entry, proof=path)
-        for index, path in paths.items()
-    }
+    head, indices = material.head, material.indices
+    proof = prove_multiproof(indices, head.size, material.hashes, known=links(indices))
     texts = material.texts | (answered.texts if answered is not None else {})
     bundle = Bundle(
         origin=origin,
         checkpoint=head.checkpoint.decode(),
-        genesis=ShownLeaf(entry=placed[0].entry, proof=paths[0]),
-        epoch=ShownLeaf(entry=placed[head.epoch_index].entry, proof=paths[head.epoch_index]),
-        subjects=tuple(_subject(member, material, placed) for member in material.members),
+        genesis=material.entries[0].entry,
+        epoch=material.entries[head.epoch_index].entry,
+        log_proof=join_hashes(proof),
+        subjects=tuple(_subject(member, material) for member in material.members),
         documents=texts,
         question=answered.question if answered is not None else None,
         decision=answered.decision if answered is not None else None,
@@ -244,22 +249,32 @@ def _assemble(
         subject_key_secret=secret,
     )
     if campaign is not None:
-        bundle = msgspec.structs.replace(bundle, campaign=_campaign(campaign, placed))
-    return _with_extras(bundle, material, placed, held_size)
+        bundle = msgspec.structs.replace(bundle, campaign=_campaign(campaign, material))
+    return _with_extras(bundle, material, held_size)
 
 
-def _campaign(campaign: CampaignLine, placed: Mapping[int, PlacedLeaf]) -> ShownCampaign:
+def _placed(material: Material, index: int) -> PlacedEntry:
+    return PlacedEntry(index=index, entry=material.entries[index].entry)
+
+
+def _campaign(campaign: CampaignLine, material: Material) -> ShownCampaign:
+    opened = campaign.event
+    entry = decode_entry(material.entries[opened.index].entry)
     return ShownCampaign(
-        event=_event(placed[campaign.event.index], campaign.event),
-        epoch=placed[campaign.position],
+        event=CampaignEvent(
+            index=opened.index,
+            prev_leaf_hash=entry.prev_leaf_hash,
+            recorded_at_ms=entry.recorded_at_ms,
+            opening=opened.opening,
+            record=msgspec.json.decode(opened.record),
+        ),
+        epoch=_placed(material, campaign.position),
         line=campaign.line,
         proof=join_hashes(campaign.proof),
     )
 
 
-def _with_extras(
-    bundle: Bundle, material: Material, placed: Mapping[int, PlacedLeaf], held_size: int | None
-) -> Bundle:
+def _with_extras(bundle: Bundle, material: Material, held_size: int | None) -> Bundle:
     notices = {notice for member in material.members if member.history for notice in member.history.notices}
     consistency = None
     if held_size is not None:
@@ -269,41 +284,52 @@ def _with_extras(
     return msgspec.structs.replace(
         bundle,
         consistency=consistency or UNSET,
-        erasures=tuple(placed[index] for index in sorted(notices)) or UNSET,
-        past=ShownPast(epoch=placed[past[0]], next=placed[past[1]]) if past is not None else UNSET,
+        erasures=tuple(_placed(material, index) for index in sorted(notices)) or UNSET,
+        past=ShownPast(epoch=_placed(material, past[0]), next=_placed(material, past[1]))
+        if past is not None
+        else UNSET,
     )
 
 
-def _subject(member: Member, material: Material, placed: Mapping[int, PlacedLeaf]) -> ShownSubject:
+def _subject(member: Member, material: Material) -> ShownSubject:
     history, address = member.history, member.address
     events: list[ShownEvent] = []
     if history is not None:
         opened = {event.index: event for event in history.events}
-        events = [_event(placed[index], opened.get(index)) for index in sorted([*opened, *history.erased])]
+        events = [_event(material, index, opened.get(index)) for index in sorted([*opened, *history.erased])]
     return ShownSubject(
         role=member.role,
         subject_key=member.key.hex(),
         address=msgspec.convert({"kind": address.kind, "value": address.value}, ShownAddress)
         if address is not None
         else None,
-        head=ShownHead(
-            event_count=history.row.event_count,
-            last_index=history.row.last_index,
-            chain=history.row.chain.hex(),
-        )
-        if history is not None
-        else None,
         map_proof=shown_map_proof(material.map_proofs[member.key]),
         events=tuple(events),
     )
 
 
-def _event(leaf: PlacedLeaf, opened: OpenedEvent | None) -> ShownEvent:
-    return ShownEvent(
-        index=leaf.index,
-        entry=leaf.entry,
-        proof=leaf.proof,
-        opening=opened.opening if opened is not None else None,
-        record=opened.record.decode() if opened is not None else None,
-        evidence=opened.evidence.decode() if opened is not None and opened.evidence is not None else UNSET,
+def _event(material: Material, index: int, opened: OpenedEvent | None) -> ShownEvent:
+    entry = decode_entry(material.entries[index].entry)
+    if not isinstance(entry, EventEntry):
+        raise ForkError(f"entry {index} should be an event")
+    shown = ShownEvent(
+        index=index,
+        prev_leaf_hash=entry.prev_leaf_hash,
+        recorded_at_ms=entry.recorded_at_ms,
+        commitment=entry.commitment,
+    )
+    if opened is None:
+        return shown
+    if commitment(opened.opening, opened.record) != entry.commitment:
+        # What is shown would follow from the record alone, and hide that the entry was altered.
+        raise ForkError(f"entry {index} is not what its record was committed to")
+    record = parse_record(opened.record)
+    evidence = msgspec.json.decode(opened.evidence) if opened.evidence is not None else UNSET
+    return msgspec.structs.replace(
+        shown,
+        commitment=UNSET,
+        opening=opened.opening,
+        event=record.event,
+        evidence=evidence,
+        evidence_hash=UNSET if record.evidence is None or opened.evidence is not None else record.evidence,
     )

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from service.core.bundle import parse_bundle, sign_bundle
+from service.core.merkle import hash_leaf
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
 from tests.support.campaigns import campaign, line
+from tests.support.edits import as_campaign
 from tests.support.http_service import JANE, Service, grant, question, withdrawal
+from tests.support.reproving import reprove
 
 Edit = Callable[[dict[str, Any], dict[str, Any]], None]
 LEFT = line("left@example.org")["address"]
@@ -34,9 +37,13 @@ def found(verdict: Verdict) -> Mapping[str, str]:
     return {check.name: check.outcome for check in verdict.checks}
 
 
-def resigned(service: Service, bundle: dict[str, Any]) -> bytes:
-    """What a dishonest operator could make of it: signed anew with the log's own key."""
+async def resigned(service: Service, bundle: dict[str, Any]) -> bytes:
+    """What a dishonest operator could make of it: proved and signed anew with the log's own key."""
     (ledger,) = service.composition.services.ledgers.values()
+    size = int(bundle["checkpoint"].split("\n")[1])
+    async with ledger.proofs._store.snapshot() as snapshot:  # noqa: SLF001 - as the operator reads it
+        rows = await snapshot.entries_at(list(range(size)))
+    reprove(bundle, [hash_leaf(rows[index].entry) for index in range(size)])
     raw = json.dumps(bundle, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     return sign_bundle(parse_bundle(raw), ledger.keys.signer)
 
@@ -156,13 +163,7 @@ def _turn_round(bundle: dict[str, Any], _other: dict[str, Any]) -> None:
 
 def _newest_epoch(bundle: dict[str, Any], _other: dict[str, Any]) -> None:
     size = int(bundle["checkpoint"].split("\n")[1])
-    bundle["campaign"]["epoch"] = {"index": size - 1, **bundle["epoch"]}
-
-
-def _event_of_a_person(bundle: dict[str, Any], _other: dict[str, Any]) -> None:
-    bundle["campaign"]["event"] = next(
-        subject["events"][0] for subject in bundle["subjects"] if subject["role"] == "address"
-    )
+    bundle["campaign"]["epoch"] = {"index": size - 1, "entry": bundle["epoch"]}
 
 
 FORGERIES: dict[str, Edit] = {
@@ -173,7 +174,7 @@ FORGERIES: dict[str, Edit] = {
     "the event of another campaign": _borrow("event"),
     "the state of another campaign": _borrow("epoch"),
     "the newest state": _newest_epoch,
-    "the event of a person": _event_of_a_person,
+    "the event of a person": lambda bundle, _other: as_campaign(bundle),
     "another question": _ask_otherwise,
     "another time": _ask_later,
     "the answer turned round": _turn_round,
@@ -189,9 +190,9 @@ async def test_a_forged_line_is_refused_though_the_log_signed_it(service: Servic
     second, _, _ = await campaign(service, [line("c@example.org"), line(JANE["value"])])
     bundle = json.loads(await prove(service, first, 1, address=JANE))
     other = json.loads(await prove(service, second, 2, address=JANE))
-    assert verify_bundle(resigned(service, bundle)).verified
+    assert verify_bundle(await resigned(service, bundle)).verified
     FORGERIES[name](bundle, other)
-    verdict = verify_bundle(resigned(service, bundle))
+    verdict = verify_bundle(await resigned(service, bundle))
     assert not verdict.verified, name
     assert any(check.number in (7, 8, 9) for check in verdict.checks if check.outcome == "failed")
 

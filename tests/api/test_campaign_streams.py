@@ -179,6 +179,6 @@ async def test_a_caller_who_leaves_leaves_a_record_of_what_was_answered(served: 
         if status == 200:
             break
         await asyncio.sleep(0.05)
-    record = json.loads(json.loads(bundle)["campaign"]["event"]["record"])["event"]
+    record = json.loads(bundle)["campaign"]["event"]["record"]["event"]
     assert (record["complete"], record["count"]) == (False, 1)
     assert client.post("/v1/checks", question())["decision"] == "allow"

@@ -8,7 +8,11 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
+import msgspec
+from msgspec import UNSET
+
 from service.core.bundle import parse_bundle
+from service.core.records import HASH_SIZE
 from service.core.verifier import verify_bundle
 from service.core.verify_answer import loaded_rulebook
 from tests.bench.table import Line
@@ -55,34 +59,60 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 def weigh(raw: bytes) -> dict[str, int]:
-    """Bytes of each part, as JSON; base64 and hexadecimal digits included."""
+    """Bytes of each part as they stand in the JSON: base64, hexadecimal digits and escapes included."""
     bundle = parse_bundle(raw)
     subjects = bundle.subjects
     events = [event for subject in subjects for event in subject.events]
-    packs = sum(len(text) for text in bundle.documents.values() if not text.startswith("{"))
-    paths = [*(event.proof for event in events), bundle.genesis.proof, bundle.epoch.proof]
+    packs = sum(_json(text) for text in bundle.documents.values() if not text.startswith("{"))
     parts = {
         "packs": packs,
-        "rulebook and forms": sum(map(len, bundle.documents.values())) - packs,
-        "records": sum(len(event.record or "") for event in events),
-        "inclusion proofs": sum(len(path) * 4 // 3 for path in paths),
-        "map proofs": sum(len(subject.map_proof.siblings) * 4 // 3 for subject in subjects),
-        "openings and entries": sum((len(event.entry) + 32) * 4 // 3 for event in events),
-        "token": len(bundle.token or ""),
-        "checkpoint": len(bundle.checkpoint),
+        "rulebook and forms": sum(map(_json, bundle.documents.values())) - packs,
+        "log proof": _json(bundle.log_proof),
+        "map proofs": sum(_json(subject.map_proof) for subject in subjects),
+        "events and evidence": sum(_json(event.event) + _json(event.evidence) for event in events),
+        "openings, links, times and indices": sum(
+            _json(event.opening) + _json(event.prev_leaf_hash) + len('1795000017000"index":1000000')
+            for event in events
+        ),
+        "genesis and epoch": _json(bundle.genesis) + _json(bundle.epoch),
+        "question and decision": _json(bundle.question) + _json(bundle.decision),
+        "checkpoint, token and signature": sum(
+            map(_json, (bundle.checkpoint, bundle.token, bundle.signature))
+        ),
     }
-    return parts | {"names, head, question, the rest": len(raw) - sum(parts.values())}
+    return parts | {"names of fields, the rest": len(raw) - sum(parts.values())}
+
+
+def _json(part: object) -> int:
+    return len(msgspec.json.encode(part)) if part is not UNSET else 0
 
 
 def at_size(raw: bytes, leaves: int, subjects: int) -> int:
-    """Bytes this bundle would have in a larger ledger: only its paths would be longer, by whole hashes."""
+    """Bytes this bundle would have in a larger ledger: only its proofs would be longer, by whole hashes."""
     bundle = parse_bundle(raw)
-    shown = [event for subject in bundle.subjects for event in subject.events]
-    paths = [*(event.proof for event in shown), bundle.genesis.proof, bundle.epoch.proof]
-    longer = sum(_base64((leaves - 1).bit_length() * 32) - _base64(len(path)) for path in paths)
-    deeper = ((subjects - 1).bit_length() + 1) * 32
-    siblings = [len(subject.map_proof.siblings) for subject in bundle.subjects]
-    return len(raw) + longer + sum(max(0, _base64(deeper) - _base64(size)) for size in siblings)
+    (person,) = (subject for subject in bundle.subjects if subject.role == "address")
+    (sender,) = (subject for subject in bundle.subjects if subject.role == "sender")
+    share = leaves // len(person.events)
+    spread = [share * place - 2 for place in range(1, len(person.events) + 1)]
+    shown = {0, leaves - 1, *spread, *(event.index for event in sender.events)}
+    longer = _base64(HASH_SIZE * _proof_hashes(shown, 0, leaves)) - _base64(len(bundle.log_proof))
+    # The leaf of a random key stands log2(n) + 1.33 deep on average, with one empty sibling on its way.
+    siblings = (subjects - 1).bit_length() + 1
+    deeper = _base64(siblings * HASH_SIZE)
+    held = [len(subject.map_proof.siblings) for subject in bundle.subjects]
+    return len(raw) + longer + sum(max(0, deeper - _base64(size)) for size in held)
+
+
+def _proof_hashes(shown: set[int], start: int, stop: int) -> int:
+    """How many hashes a multiproof of these leaves has between two places of the tree."""
+    within = {index for index in shown if start <= index < stop}
+    if not within:
+        return 0 if stop - start == 1 and stop in shown else 1
+    if stop - start == 1:
+        return 0
+    split = start + (1 << (stop - start - 1).bit_length() - 1)
+    beyond = {split} & shown  # its link may tell the last hash of the left half
+    return _proof_hashes(within | beyond, start, split) + _proof_hashes(within | {stop} & shown, split, stop)
 
 
 def _base64(size: int) -> int:
@@ -97,7 +127,8 @@ def measure_bundle(others: int) -> list[Line]:
         asked = ledger.ask("jane@example.org")
         verifiers = [ledger.keys.signer.verifier]
         raw = runner.run(ledger.proofs.bundle(asked, disclose=True))
-        small = runner.run(ledger.proofs.bundle(asked, disclose=True, with_documents=False))
+        own = runner.run(ledger.proofs.bundle(asked, disclose=True, documents="packs_by_hash"))
+        small = runner.run(ledger.proofs.bundle(asked, disclose=True, documents="by_hash"))
         built = milliseconds(lambda: runner.run(ledger.proofs.bundle(asked, disclose=True)))
     verified = milliseconds(lambda: verify_bundle(raw, verifiers=verifiers))
 
@@ -107,14 +138,16 @@ def measure_bundle(others: int) -> list[Line]:
 
     among = f"bundle of 5 events among {head.subject_count:,} subjects"
     million = (1_300_000, 1_000_000)
+    kinds = {"": raw, ", packs by hash": own, ", documents by hash": small}
     return [
-        Line(among, f"{len(raw):,} bytes"),
-        Line(f"{among}, documents by hash", f"{len(small):,} bytes"),
-        Line("the same among 1,000,000 (computed)", f"{at_size(raw, *million):,} bytes", aim="12,000 bytes"),
-        Line(
-            "the same, documents by hash (computed)",
-            f"{at_size(small, *million):,} bytes",
-            aim="12,000 bytes",
+        *(Line(f"{among}{kind}", f"{len(each):,} bytes") for kind, each in kinds.items()),
+        *(
+            Line(
+                f"the same among 1,000,000 (computed){kind}",
+                f"{at_size(each, *million):,} bytes",
+                aim="12,000 bytes",
+            )
+            for kind, each in kinds.items()
         ),
         *(Line(f"  of the first: {name}", f"{size:,} bytes") for name, size in weigh(raw).items()),
         Line("  built (and verified before it is handed out)", f"{built:.1f} ms"),

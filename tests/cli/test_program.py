@@ -56,6 +56,11 @@ def test_a_bundle_without_documents_verifies_beside_one_that_shows_them(
     assert program("verify", "-", "--documents", str(tmp_path), text=small).returncode == 0
 
 
+def test_a_bundle_that_names_the_packs_of_this_version_needs_nothing_beside_it(client: Client) -> None:
+    _, small = client.call("POST", "/v1/proofs", question(disclose=True, documents="packs_by_hash"))
+    assert program("verify", "-", text=small).returncode == 0
+
+
 @pytest.mark.parametrize("text", [b"", b"hello", b"{}", b"\xff\xfe"])
 def test_what_is_no_bundle_is_told_without_a_traceback(text: bytes) -> None:
     done = program("verify", "-", text=text)

@@ -25,28 +25,33 @@ from service.core.errors import FormatError, ProofShapeError
 from service.core.prefix_map import MapLeaf, MapProof, MapResult
 from tests.support.forgery import Json, opened, world
 
-HASHES = st.lists(st.binary(min_size=32, max_size=32), max_size=8)
+HASHES = st.lists(st.binary(min_size=32, max_size=32) | st.just(bytes(32)), max_size=8)
 
 
 SPELLINGS = {
     "white space": ('{"checkpoint":', '{ "checkpoint":'),
     "a line end after it": ("}$", "}\n"),
     "an escape nobody needs": ('"origin":"ledger', r'"origin":"\\u006cedger'),
-    "capitals in a hash": ('"chain":"[0-9a-f]', '"chain":"A'),
-    "a number with a fraction": ('"event_count":3', '"event_count":3.0'),
-    "a number with an exponent": ('"event_count":3', '"event_count":3e0'),
+    "capitals in a hash": ('"subject_key":"[0-9a-f]', '"subject_key":"A'),
+    "a number with a fraction": ('"index":13', '"index":13.0'),
+    "a number with an exponent": ('"index":13', '"index":13e0'),
     "a key twice": ('"decision":null', '"decision":null,"decision":null'),
     "a field nobody knows": ('"decision":null', '"decision":null,"detail":null'),
     "a field left out": ('"decision":null,', ""),
     "a null for what is left out": ('"decision":null', '"consistency":null,"decision":null'),
-    "base64 without its end": ('=","proof"', '","proof"'),
-    "base64 in the other alphabet": ('("proof":"[^"]*?)[/+]', r"\1_"),
+    "base64 without its end": ('=","prev_leaf_hash"', '","prev_leaf_hash"'),
+    "base64 in the other alphabet": ('("log_proof":"[^"]*?)[/+]', r"\1_"),
     "another version": ("bundle/1", "bundle/2"),
-    "a text where a number belongs": ('"event_count":3', '"event_count":"3"'),
+    "a text where a number belongs": ('"index":13', '"event_count":"3"'),
     "a byte order mark": ("^", "\ufeff"),
     "something after it": ("}$", "}{}"),
     "a role nobody plays": ('"role":"address"', '"role":"witness"'),
-    "a negative index": ('"last_index":', '"last_index":-'),
+    "a negative index": ('"index":', '"index":-'),
+    "a key that is not ASCII": ('"seller":', '"seller\u00e9":'),
+    "contents beside their commitment": ('"event":', f'"commitment":"{"A" * 43}=","event":'),
+    "contents without an opening": ('"opening":"[^"]*",', ""),
+    "evidence beside its hash": ('"index":13', f'"evidence_hash":"{"A" * 43}=","index":13'),
+    "an empty list of empty siblings": (r'"empty":\[[0-9,]*\]', '"empty":[]'),
 }
 
 
@@ -83,7 +88,7 @@ def test_keys_in_another_order_are_refused() -> None:
 def test_trailing_bits_in_base64_are_refused() -> None:
     # Before the one padding character of 32 bytes, two bits say nothing: four spellings decode alike.
     text = world().history.decode()
-    end = text.index('=","proof"')
+    end = text.index('=","prev_leaf_hash"')
     spellings = [text[: end - 1] + digit + text[end:] for digit in "ABCD"]
     assert len({spelled for spelled in spellings if _reads(spelled)}) <= 1
 

@@ -110,18 +110,23 @@ def test_the_rulebook_of_a_new_house_keeps_its_schema() -> None:
 
 
 @pytest.mark.parametrize("name", ["agreed", "left", "renamed", "erased", "earlier", "grown", "history"])
-def test_real_bundles_their_questions_and_tokens_keep_them(name: str) -> None:
+def test_real_bundles_and_their_documents_keep_them(name: str) -> None:
     bundle = opened(getattr(world(), name))
     assert complaints("bundle", bundle) == []
     for text in bundle["documents"].values():
         document = json.loads(text) if text.startswith("{") else {}
         kind = "form" if "boxes" in document else "rulebook"
         assert not document or complaints(kind, document) == []
-    if bundle["token"] is not None:
-        payload = msgspec.json.decode(decode_base64url(bundle["token"].split(".")[1]))
-        assert complaints("token", payload) == []
-        assert complaints("token", payload | {"email": "jane@example.org"}) != []
-        assert complaints("token", payload | {"subject": "jane@example.org"}) != []
+
+
+@pytest.mark.parametrize("address", ["jane@example.org", "left@example.org", "nobody@example.org"])
+async def test_real_tokens_keep_them(address: str) -> None:
+    answer = await world().ledger.checks.check(world().ledger.ask(address))
+    assert answer.token is not None
+    payload = msgspec.json.decode(decode_base64url(answer.token.split(".")[1]))
+    assert complaints("token", payload) == []
+    assert complaints("token", payload | {"email": "jane@example.org"}) != []
+    assert complaints("token", payload | {"subject": "jane@example.org"}) != []
 
 
 def test_what_the_schema_takes_of_each_type_the_service_takes_too() -> None:

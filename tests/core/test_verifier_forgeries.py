@@ -12,10 +12,11 @@ from tests.support.edits import (
     add,
     borrow,
     drop,
-    drop_and_hide,
     emptied,
+    empty_siblings,
     events,
     instead,
+    log_hashes,
     of,
     other_genesis,
     other_origin,
@@ -43,14 +44,13 @@ from tests.support.edits import (
 from tests.support.forgery import Edit, Json, failing_step, forged, opened, verified, world
 
 LABELLED: Final = ('"packs":', '"label":"x","packs":')
+STRANGE: Final = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s="
 UNDISCLOSED: Final = put("subject_key_secret", None)
 
 # fmt: off
 FORGERIES: Final[dict[str, tuple[int, str, Edit]]] = {
     "a checkpoint of another log":                (2, "agreed", other_origin),
     "a log of another name":                      (2, "agreed", put("origin", "ledger.test/other/1")),
-    "a token that another key signed":            (2, "agreed", token_by_another),
-    "a token of another kind":                    (2, "agreed", put("token", "a.b.c")),
     "an invented root":                           (4, "agreed", other_root),
     "an older log with the newer epoch":          (4, "agreed", borrow("checkpoint", "older")),
     "a newer log with the older epoch":           (4, "agreed", borrow("epoch", "older")),
@@ -59,7 +59,8 @@ FORGERIES: Final[dict[str, tuple[int, str, Edit]]] = {
     "the epoch as the genesis":                   (4, "agreed", lambda b: b.update(genesis=b["epoch"])),
     "another subject key secret":                 (5, "agreed", put("subject_key_secret", "ab" * 32)),
     "a history under another person's address":   (5, "agreed", share_of("address", "left")),
-    "a history under another subject key":        (5, "agreed", share_of("subject_key", "left")),
+    "a history under another subject key":        (4, "agreed", share_of("subject_key", "left")),
+    "an absence under another subject key":       (5, "absent", share_of("subject_key", "left")),
     "two addresses asked about":                  (5, "agreed", with_subject("left", "address")),
     "a subject shown twice":                      (5, "moved", with_subject("moved", "linked")),
     "nobody asked about":                         (5, "agreed", without("address")),
@@ -67,45 +68,61 @@ FORGERIES: Final[dict[str, tuple[int, str, Edit]]] = {
     "an address shown as a sender":               (5, "agreed", with_subject("left", "address", "sender")),
     "absence claimed":                            (6, "agreed", absent),
     "absence claimed with another's proof":       (6, "agreed", absent_by("absent")),
-    "presence claimed":                           (6, "absent", share_of("head", "agreed")),
-    "an older head, and the log of today":        (6, "agreed", share_of("head", "older")),
+    "presence claimed":                           (4, "absent", share_of("events", "agreed")),
+    "the first event left out":                   (4, "agreed", drop(0)),
+    "an event in the middle left out":            (4, "agreed", drop(1)),
+    "two events in the wrong order":              (4, "agreed", swap_events),
+    "an event shown twice":                       (4, "agreed", repeat),
+    "another subject's event added":              (4, "agreed", add("erased")),
+    "another subject's event instead":            (4, "agreed", instead("left")),
+    "two openings exchanged":                     (4, "agreed", swap("opening")),
+    "two events exchanged":                       (4, "agreed", swap("event")),
+    "two links exchanged":                        (4, "agreed", swap("prev_leaf_hash")),
+    "two recorded times exchanged":               (4, "agreed", swap("recorded_at_ms")),
+    "two indices exchanged":                      (4, "agreed", swap("index")),
+    "an event rewritten":                         (4, "agreed", rewritten("event", "acme", "beta")),
+    "evidence rewritten":                         (4, "agreed", rewritten("evidence", "192", "191")),
+    "evidence nobody recorded":                   (4, "left", lambda b: events(b)[0].update(evidence={})),
+    "evidence left out":                          (4, "agreed", lambda b: events(b)[0].pop("evidence")),
+    "an event beyond the last epoch":             (4, "agreed", lambda b: events(b)[-1].update(index=10**9)),
+    "an event in the place of the last epoch":    (4, "agreed", lambda b: events(b)[-1].update(
+                                                      index=_last(b))),
+    "an event in the place of the genesis":       (4, "agreed", lambda b: events(b)[0].update(index=0)),
+    "a time later than any":                      (4, "agreed", lambda b: events(b)[0].update(
+                                                      recorded_at_ms=2**53 - 1)),
+    "a log proof without its first hash":         (4, "agreed", log_hashes(lambda path: path[1:])),
+    "a log proof without its last hash":          (4, "agreed", log_hashes(lambda path: path[:-1])),
+    "a log proof that goes on":                   (4, "agreed", log_hashes(lambda path: [*path, path[0]])),
+    "a log proof turned round":                   (4, "agreed", log_hashes(lambda path: path[::-1])),
+    "no log proof":                               (4, "agreed", log_hashes(lambda _path: [])),
+    "part of a hash in a log proof":              (4, "agreed", log_hashes(lambda path: [*path, b"\1"])),
+    "a notice at another place":                  (4, "erased", lambda b: b["erasures"][0].update(index=1)),
+    "two entries at one place":                   (4, "erased", lambda b: b["erasures"].append(
+                                                      {"index": b["erasures"][0]["index"],
+                                                       "entry": b["epoch"]})),
+    "an older history, and the map of today":     (6, "agreed", share_of("events", "older")),
     "an older map, and the log of today":         (6, "agreed", share_of("map_proof", "older")),
-    "an older history, and the log of today":     (6, "agreed", borrow("subjects", "older")),
-    "the last event hidden":                      (6, "left", drop_and_hide(-1)),
-    "the first event hidden":                     (6, "agreed", drop_and_hide(0)),
+    "an older history and map, the log of today": (6, "agreed", borrow("subjects", "older")),
+    "the last event left out":                    (6, "agreed", drop(-1)),
+    "a refusal left out":                         (6, "left", drop(-1)),
     "a stranger's leaf beside one's own":         (6, "agreed", lambda b: subject(b)["map_proof"].update(
-                                                      other_leaf={"key": "ab" * 32, "value": "cd" * 32})),
+                                                      other_leaf={"key": STRANGE, "value": STRANGE})),
     "a map path without its end":                 (6, "agreed", siblings(lambda path: path[1:])),
     "a map path without its root":                (6, "agreed", siblings(lambda path: path[:-1])),
     "a map path that goes on":                    (6, "agreed", siblings(lambda path: [*path, b"\1" * 32])),
     "a map path turned round":                    (6, "agreed", siblings(lambda path: path[::-1])),
     "no map path":                                (6, "agreed", siblings(lambda _path: [])),
     "part of a hash in a map path":               (6, "agreed", siblings(lambda path: [*path, b"\1"])),
-    "the first event left out":                   (7, "agreed", drop(0)),
-    "an event in the middle left out":            (7, "agreed", drop(1)),
-    "the last event left out":                    (7, "agreed", drop(-1)),
-    "two events in the wrong order":              (7, "agreed", swap_events),
-    "an event shown twice":                       (7, "agreed", repeat),
-    "another subject's event added":              (7, "agreed", add("erased")),
-    "another subject's event instead":            (7, "agreed", instead("left")),
-    "two openings exchanged":                     (7, "agreed", swap("opening")),
-    "two records exchanged":                      (7, "agreed", swap("record")),
-    "two entries exchanged":                      (7, "agreed", swap("entry")),
-    "two proofs exchanged":                       (7, "agreed", swap("proof")),
-    "two indices exchanged":                      (7, "agreed", swap("index")),
-    "a record rewritten":                         (7, "agreed", rewritten("record", "acme", "beta")),
-    "a record in another spelling":               (7, "agreed", rewritten("record", '"seq":0', '"seq": 0')),
-    "evidence rewritten":                         (7, "agreed", rewritten("evidence", "192", "191")),
-    "evidence nobody recorded":                   (7, "left", lambda b: events(b)[0].update(evidence="{}")),
-    "an event beyond the last epoch":             (7, "agreed", lambda b: events(b)[-1].update(index=10**9)),
-    "contents withheld without a notice":         (7, "agreed", emptied("opening", "record")),
-    "an opening withheld":                        (7, "agreed", emptied("opening")),
-    "an epoch as an event":                       (7, "agreed", lambda b: events(b)[0].update(b["epoch"])),
+    "an empty sibling shown as a hash":           (6, "agreed", siblings(lambda path: [bytes(32), *path])),
+    "an empty sibling at the lowest place":       (6, "agreed", empty_siblings(0)),
+    "an empty sibling beyond the path":           (6, "agreed", empty_siblings(99)),
+    "an empty sibling named twice":               (6, "agreed", empty_siblings(1, 1)),
+    "empty siblings out of order":                (6, "agreed", empty_siblings(2, 1)),
+    "contents withheld without a notice":         (7, "agreed", emptied),
     "the notice of an erasure left out":          (7, "erased", lambda b: b.pop("erasures")),
     "a notice that explains nothing":             (7, "agreed", borrow("erasures", "erased")),
     "an epoch as a notice":                       (7, "erased", lambda b: b["erasures"][0].update(
-                                                      b["epoch"] | {"index": _last(b)})),
-    "a notice at another place":                  (7, "erased", lambda b: b["erasures"][0].update(index=1)),
+                                                      entry=b["epoch"], index=_last(b))),
     "the former address left out":                (7, "moved", without("linked")),
     "the sender left out":                        (7, "agreed", without("sender")),
     "the former sender left out":                 (7, "renamed", without("sender")),
@@ -131,7 +148,7 @@ FORGERIES: Final[dict[str, tuple[int, str, Edit]]] = {
     "a time after the epoch that follows":        (8, "earlier", lambda b: b["question"].update(
                                                       known_at_ms=b["question"]["known_at_ms"] + 1_000)),
     "an epoch that does not follow":              (8, "earlier", lambda b: b["past"].update(
-                                                      next=b["epoch"] | {"index": _last(b)})),
+                                                      next={"entry": b["epoch"], "index": _last(b)})),
     "the opposite answer":                        (9, "agreed", set_decision(decision="deny")),
     "another reason":                             (9, "left", set_decision(reason_code="CONSENT")),
     "an answer that holds for ever":              (9, "agreed", set_decision(expires_at=None)),
@@ -154,7 +171,8 @@ FORGERIES: Final[dict[str, tuple[int, str, Edit]]] = {
     "a token for another state of the log":       (9, "agreed", token_saying(size=1)),
     "a token under another rulebook":             (9, "agreed", token_saying(rulebook="ab" * 32)),
     "a token that says more":                     (9, "agreed", token_saying(extra=True)),
-    "a token without a time":                     (9, "agreed", token_saying(iat="now")),
+    "a token of another time":                    (9, "agreed", token_saying(iat=0)),
+    "a token that another key signed":            (9, "agreed", token_by_another),
     "a token for what was known then":            (9, "agreed", token_saying(known_at_ms=1)),
 }
 # fmt: on
@@ -194,7 +212,7 @@ def test_even_without_the_secret_a_sender_cannot_be_shown_as_another() -> None:
 def test_even_without_the_secret_a_sender_cannot_be_shown_twice() -> None:
     def twice(value: Json) -> None:
         shown = subject(value, "sender")
-        value["subjects"].append(shown | {"subject_key": "ab" * 32, "head": None, "events": []})
+        value["subjects"].append(shown | {"subject_key": "ab" * 32, "events": []})
 
     assert failing_step(verified(forged(world().agreed, together(UNDISCLOSED, twice)))) == 5
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.core.bundle import parse_bundle
 from service.core.errors import RulebookError
 from service.core.law.compiled import PackNotShownError
 from service.core.law.decision import Decision, decide, decision_body
@@ -130,7 +131,7 @@ async def test_a_bundle_that_names_its_documents_by_hash_verifies_for_who_holds_
     ledger = await a_small_ledger()
     asked = ledger.ask("jane@example.org")
     full = await ledger.proofs.bundle(asked, disclose=True)
-    small = await ledger.proofs.bundle(asked, disclose=True, with_documents=False)
+    small = await ledger.proofs.bundle(asked, disclose=True, documents="by_hash")
     held = ledger.store.documents.items(ledger.store.version)
     texts = [row.body for _, row in held]
     assert len(small) < len(full) / 1.5
@@ -138,3 +139,14 @@ async def test_a_bundle_that_names_its_documents_by_hash_verifies_for_who_holds_
     assert not verify_bundle(small).verified
     assert not verify_bundle(small, documents=texts[:1]).verified
     assert verify_bundle(full, documents=[b"another text", *texts]).verified
+
+
+async def test_a_bundle_that_names_its_packs_by_hash_verifies_for_who_holds_what_ships() -> None:
+    ledger = await a_small_ledger()
+    asked = ledger.ask("jane@example.org")
+    own = await ledger.proofs.bundle(asked, disclose=True, documents="packs_by_hash")
+    assert verify_bundle(own, documents=[*shipped_packs().values()]).verified
+    assert not verify_bundle(own).verified
+    shown = parse_bundle(own).documents.values()
+    assert len(shown) == 2
+    assert all(text.startswith("{") for text in shown)

@@ -4,25 +4,29 @@ One file for each, named for what is wrong with it. They are kept as they were o
 verified must verify for ever, and the tests read the files.
 """
 
+import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from service.core.checkpoint import sign_checkpoint
 from service.core.verifier import verify_bundle
+from service.ledger.packs import shipped_packs
 from tests.support.edits import (
     OTHER_KEYS,
     absent,
     absent_by,
     add,
+    as_campaign,
     borrow,
     checkpoint,
     drop,
-    drop_and_hide,
     emptied,
+    empty_siblings,
     instead,
+    log_hashes,
     other_genesis,
     other_origin,
     other_root,
@@ -41,11 +45,18 @@ from tests.support.edits import (
 )
 from tests.support.forgery import Edit, failing_step, forged, run, world
 from tests.support.memory_campaigns import proved_lines
+from tests.support.small_ledger import SmallLedger
 
+PACKS = list(shipped_packs().values())
 FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "vectors" / "bundle"
 
 VALID = {
+    "answer-after-an-erasure": "erased",
+    "answer-after-a-move": "moved",
+    "answer-about-nobody": "absent",
+    "answer-about-a-renamed-sender": "renamed",
     "answer-allow": "agreed",
+    "answer-without-a-token": "left",
     "answer-as-known-before": "earlier",
     "history": "history",
     "history-absent": "history_absent",
@@ -63,13 +74,19 @@ FORGED: dict[str, tuple[str, Edit]] = {
     "subject-key-of-another-person": ("history", share_of("subject_key", "left")),
     "subject-absent-though-present": ("history", absent),
     "subject-absent-by-another-proof": ("history", absent_by("absent")),
-    "subject-present-though-absent": ("history_absent", share_of("head", "history")),
-    "head-older-than-map": ("history", share_of("head", "older")),
+    "subject-present-though-absent": ("history_absent", share_of("events", "history")),
+    "history-older-than-map": ("history", share_of("events", "older")),
     "map-proof-older-than-map": ("history", share_of("map_proof", "older")),
     "map-path-shortened": ("history", siblings(lambda path: path[1:])),
     "map-path-lengthened": ("history", siblings(lambda path: [*path, b"\1" * 32])),
     "map-path-with-part-of-a-hash": ("history", siblings(lambda path: [*path, b"\1"])),
-    "last-event-hidden": ("history", drop_and_hide(-1)),
+    "map-path-with-an-empty-sibling-shown": ("history", siblings(lambda path: [b"\0" * 32, *path[1:]])),
+    "map-path-with-an-empty-sibling-beyond": ("history", empty_siblings(256)),
+    "log-proof-lengthened": ("history", log_hashes(lambda path: [*path, path[-1]])),
+    "log-proof-shortened": ("history", log_hashes(lambda path: path[:-1])),
+    "log-proof-with-hashes-exchanged": ("history", log_hashes(lambda path: [path[1], path[0], *path[2:]])),
+    "log-proof-with-part-of-a-hash": ("history", log_hashes(lambda path: [*path, b"\1"])),
+    "log-proof-of-an-older-log": ("history", borrow("log_proof", "older")),
     "first-event-left-out": ("history", drop(0)),
     "middle-event-left-out": ("history", drop(1)),
     "last-event-left-out": ("history", drop(-1)),
@@ -78,17 +95,19 @@ FORGED: dict[str, tuple[str, Edit]] = {
     "event-of-another-subject-added": ("history", add("erased")),
     "event-of-another-subject-instead": ("history", instead("left")),
     "openings-exchanged": ("history", swap("opening")),
-    "inclusion-proofs-exchanged": ("history", swap("proof")),
+    "links-exchanged": ("history", swap("prev_leaf_hash")),
+    "recorded-times-exchanged": ("history", swap("recorded_at_ms")),
     "indices-exchanged": ("history", swap("index")),
-    "record-rewritten": ("history", rewritten("record", "acme", "beta")),
+    "event-rewritten": ("history", rewritten("event", "acme", "beta")),
     "evidence-rewritten": ("history", rewritten("evidence", "192", "191")),
-    "contents-withheld": ("history", emptied("opening", "record")),
+    "contents-withheld": ("history", emptied),
     "erasure-notice-left-out": ("history_erased", lambda b: b.pop("erasures")),
     "linked-address-left-out": ("history_moved", without("linked")),
     "form-rewritten": ("history", text_changed("Yes, send", "No, never send")),
     "form-left-out": ("history", text_left_out('"boxes"')),
     "decision-without-question": ("history", borrow("decision", "agreed")),
     "decision-turned-round": ("agreed", set_decision(decision="deny")),
+    "decision-turned-round-without-a-token": ("left", set_decision(decision="allow")),
     "token-for-another-answer": ("agreed", token_saying(decision={"decision": "deny"})),
 }
 LINES: dict[str, tuple[int, Edit]] = {
@@ -106,7 +125,7 @@ LINES: dict[str, tuple[int, Edit]] = {
     "campaign-state-of-today": (2, lambda b: b["campaign"].update(epoch=_newest(b))),
     "campaign-state-is-no-epoch": (2, lambda b: b["campaign"].update(epoch=_event_as_leaf(b))),
     "campaign-event-rewritten": (2, lambda b: _recounted(b["campaign"]["event"])),
-    "campaign-event-withheld": (2, lambda b: b["campaign"]["event"].update(record=None, opening=None)),
+    "campaign-event-of-a-person": (2, as_campaign),
     "campaign-beside-a-past-state": (2, lambda b: b["question"].update(known_at_ms=b["question"]["at_ms"])),
 }
 MISSPELLED: dict[str, Callable[[str], str]] = {
@@ -114,7 +133,7 @@ MISSPELLED: dict[str, Callable[[str], str]] = {
     "not-canonical-key-order": lambda text: json.dumps(
         dict(reversed(json.loads(text).items())), separators=(",", ":"), ensure_ascii=False
     ),
-    "number-with-a-fraction": lambda text: text.replace('"event_count":3', '"event_count":3.0'),
+    "number-with-a-fraction": lambda text: text.replace('"index":13,', '"index":13.0,'),
     "key-twice": lambda text: text.replace('"decision":null', '"decision":null,"decision":null'),
     "unknown-field": lambda text: text.replace('"decision":null', '"decision":null,"detail":null'),
     "unknown-version": lambda text: text.replace("bundle/1", "bundle/2"),
@@ -127,11 +146,14 @@ def vectors() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, source in VALID.items():
         yield name, _vector(_of(source))
     yield "answer-from-a-held-checkpoint", _vector(world().grown, world().held)
+    for name, packs in {"answer-with-packs-by-hash": PACKS, "answer-with-packs-left-out": []}.items():
+        yield name, _vector(world().packs_by_hash, documents=packs)
     yield "fork-of-a-held-checkpoint", _vector(world().history, _fork())
     for name, (source, edit) in FORGED.items():
         yield name, _vector(forged(_of(source), edit))
     for name, (line, edit) in LINES.items():
-        yield name, _vector(forged(_lines()[line], edit))
+        ledger, bundles = _lines()
+        yield name, _vector(forged(bundles[line], edit, ledger=ledger))
     yield "signed-by-another-key", _vector(forged(world().history, lambda _: None, OTHER_KEYS.signer))
     for name, respell in MISSPELLED.items():
         yield name, _vector(respell(world().history.decode()).encode())
@@ -143,27 +165,29 @@ def _of(source: str) -> bytes:
 
 
 @cache
-def _lines() -> dict[int, bytes]:
+def _lines() -> tuple[SmallLedger, dict[int, bytes]]:
     return run(proved_lines())
 
 
 def _of_line(line: int) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(_lines()[line])["campaign"]
+    shown: dict[str, Any] = json.loads(_lines()[1][line])["campaign"]
     return shown
 
 
 def _newest(bundle: dict[str, Any]) -> dict[str, Any]:
-    return {"index": checkpoint(bundle).size - 1, **bundle["epoch"]}
+    return {"index": checkpoint(bundle).size - 1, "entry": bundle["epoch"]}
 
 
 def _event_as_leaf(bundle: dict[str, Any]) -> dict[str, Any]:
-    event = bundle["campaign"]["event"]
-    return {name: event[name] for name in ("index", "entry", "proof")}
+    index = bundle["campaign"]["event"]["index"]
+    row = _lines()[0].store.entries.get(index, _lines()[0].store.version)
+    assert row is not None
+    return {"index": index, "entry": base64.b64encode(row.entry).decode()}
 
 
 def _recounted(event: dict[str, Any]) -> None:
-    assert '"count":5' in event["record"]
-    event["record"] = event["record"].replace('"count":5', '"count":6')
+    assert event["record"]["event"]["count"] == 5
+    event["record"]["event"]["count"] = 6
 
 
 def _fork() -> bytes:
@@ -172,10 +196,11 @@ def _fork() -> bytes:
     return sign_checkpoint(world().ledger.keys.origin, size, b"\1" * 32, [world().signer])
 
 
-def _vector(raw: bytes, held: bytes | None = None) -> dict[str, Any]:
-    verdict = verify_bundle(raw, verifiers=[world().signer.verifier], held=held)
+def _vector(raw: bytes, held: bytes | None = None, documents: Sequence[bytes] = ()) -> dict[str, Any]:
+    verdict = verify_bundle(raw, verifiers=[world().signer.verifier], held=held, documents=documents)
     return {
         "bundle": raw.decode(),
+        "documents": [document.decode() for document in documents],
         "held": held.decode() if held is not None else None,
         "vkeys": [world().signer.verifier.vkey],
         "want": {

@@ -2,16 +2,18 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from service.core.canonical import canonical_json
 from service.core.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
 from service.core.entries import GenesisEntry, decode_entry, encode_genesis
 from service.core.notes import parse_note
-from service.core.records import ZERO_HASH, chain
-from service.core.token import sign_token, token_header
+from service.core.records import ZERO_HASH, commitment, evidence_commitment
+from service.core.token import signed_part, token_header
 from tests.support.forgery import Edit, Json, opened, world
 from tests.support.small_ledger import keys_from
 
@@ -55,20 +57,6 @@ def drop(place: int) -> Edit:
     return lambda value: events(value).pop(place)
 
 
-def drop_and_hide(place: int) -> Edit:
-    """Leave an event out, and let the head speak of the others only."""
-
-    def edit(value: Json) -> None:
-        shown, reached = events(value), ZERO_HASH
-        shown.pop(place)
-        for event in shown:
-            reached = chain(reached, event["index"], base64.b64decode(event["entry"])[-32:])
-        last = shown[-1]["index"]
-        subject(value)["head"] = {"event_count": len(shown), "last_index": last, "chain": reached.hex()}
-
-    return edit
-
-
 def swap(part: str) -> Edit:
     """Give the first event this part of the second, and the other way round."""
 
@@ -105,24 +93,54 @@ def instead(name: str, role: str = "address") -> Edit:
 
 
 def rewritten(part: str, before: str, after: str) -> Edit:
-    """Change a text of the first event."""
+    """Change what the first event says somewhere in a part."""
 
     def edit(value: Json) -> None:
         event = events(value)[0]
-        assert before in event[part]
-        event[part] = event[part].replace(before, after)
+        text = json.dumps(event[part])
+        assert before in text
+        event[part] = json.loads(text.replace(before, after))
 
     return edit
 
 
-def emptied(*parts: str) -> Edit:
-    """Withhold contents of the first event, as after an erasure."""
-    return lambda value: events(value)[0].update(dict.fromkeys(parts)) or events(value)[0].pop("evidence", 0)
+def first_record(value: Json) -> Json:
+    """The record of the address's first event, put together."""
+    event = events(value)[0]
+    record = {
+        "event": event["event"],
+        "origin": value["origin"],
+        "prev": ZERO_HASH.hex(),
+        "schema": 1,
+        "seq": 0,
+        "subject": subject(value)["subject_key"],
+    }
+    if "evidence" in event:
+        opening, evidence = base64.b64decode(event["opening"]), canonical_json(event["evidence"])
+        record["evidence"] = evidence_commitment(opening, evidence).hex()
+    return record
+
+
+def emptied(value: Json) -> None:
+    """Withhold the contents of the first event, as after an erasure."""
+    event = events(value)[0]
+    committed = commitment(base64.b64decode(event["opening"]), canonical_json(first_record(value)))
+    for name in ("event", "opening", "evidence"):
+        event.pop(name, None)
+    event["commitment"] = base64.b64encode(committed).decode()
+
+
+def as_campaign(value: Json) -> None:
+    """Show the address's first event as if it were the one of the campaign."""
+    event = {
+        name: events(value)[0][name] for name in ("index", "opening", "prev_leaf_hash", "recorded_at_ms")
+    }
+    value["campaign"]["event"] = event | {"record": first_record(value)}
 
 
 def absent(value: Json) -> None:
     """Say that the address is not in the map."""
-    subject(value).update(head=None, events=[])
+    subject(value).update(events=[])
 
 
 def absent_by(name: str) -> Edit:
@@ -140,11 +158,25 @@ def siblings(change: Callable[[list[bytes]], list[bytes]]) -> Edit:
 
     def edit(value: Json) -> None:
         proof = subject(value)["map_proof"]
-        raw = base64.b64decode(proof["siblings"])
-        path = change([raw[at : at + 32] for at in range(0, len(raw), 32)])
-        proof["siblings"] = base64.b64encode(b"".join(path)).decode()
+        proof["siblings"] = _changed(proof["siblings"], change)
 
     return edit
+
+
+def empty_siblings(*places: int) -> Edit:
+    """Say that these siblings of the path are empty."""
+    return lambda value: subject(value)["map_proof"].update(empty=list(places))
+
+
+def log_hashes(change: Callable[[list[bytes]], list[bytes]]) -> Edit:
+    """Change the proof that everything shown is in the log."""
+    return lambda value: value.update(log_proof=_changed(value["log_proof"], change))
+
+
+def _changed(joined: str, change: Callable[[list[bytes]], list[bytes]]) -> str:
+    raw = base64.b64decode(joined)
+    hashes = change([raw[at : at + 32] for at in range(0, len(raw), 32)])
+    return base64.b64encode(b"".join(hashes)).decode()
 
 
 def share_of(part: str, name: str) -> Edit:
@@ -208,36 +240,39 @@ def token_saying(**changes: object) -> Edit:
     """Sign another token with the log's key."""
 
     def edit(value: Json) -> None:
-        claims: Json = {
-            "iss": value["origin"],
-            "iat": value["question"]["at_ms"] // 1000,
-            "subject": subject(value)["subject_key"],
-            "question": value["question"]["body"],
-            "decision": value["decision"],
-            "rulebook": document(value, '"packs"'),
-            "size": checkpoint(value).size,
-            "root": checkpoint(value).root.hex(),
-        }
-        value["token"] = _token(claims | changes, world().signer.private)
+        _sign_token(value, changes, world().signer.private)
 
     return edit
 
 
 def token_by_another(value: Json) -> None:
-    """Show a token of this key's name that another key signed."""
-    value["token"] = _token({}, OTHER_KEYS.signer.private)
+    """Show the same token, signed by another key."""
+    _sign_token(value, {}, OTHER_KEYS.signer.private)
 
 
-def _token(claims: Json, private: Any) -> str:  # noqa: ANN401 - an Ed25519 key
-    return sign_token(private, token_header(world().signer.verifier.key_id.hex()), claims)
+def _sign_token(value: Json, changes: Json, private: Any) -> None:  # noqa: ANN401 - an Ed25519 key
+    issued_at = value["question"]["at_ms"] // 1000
+    claims: Json = {
+        "iss": value["origin"],
+        "iat": issued_at,
+        "subject": subject(value)["subject_key"],
+        "question": value["question"]["body"],
+        "decision": value["decision"],
+        "rulebook": document(value, '"packs"'),
+        "size": checkpoint(value).size,
+        "root": checkpoint(value).root.hex(),
+    }
+    header = token_header(world().signer.verifier.key_id.hex())
+    signature = private.sign(signed_part(header, claims | changes))
+    value["token"] = {"iat": issued_at, "signature": base64.b64encode(signature).decode()}
 
 
 def other_genesis(value: Json) -> None:
     """Show a genesis that was begun under another secret."""
-    genesis = decode_entry(base64.b64decode(value["genesis"]["entry"]))
+    genesis = decode_entry(base64.b64decode(value["genesis"]))
     assert isinstance(genesis, GenesisEntry)
     changed = msgspec.structs.replace(genesis, secret_commitment=b"\1" * 32)
-    value["genesis"]["entry"] = base64.b64encode(encode_genesis(changed)).decode()
+    value["genesis"] = base64.b64encode(encode_genesis(changed)).decode()
 
 
 def other_origin(value: Json) -> None:

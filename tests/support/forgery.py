@@ -13,6 +13,7 @@ from service.core.bundle import Bundle, sign_bundle
 from service.core.notes import Signer
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
+from tests.support.reproving import leaves_of, reprove
 from tests.support.small_ledger import GRANT, SmallLedger, email
 
 Json = dict[str, Any]
@@ -26,7 +27,8 @@ class World:
 
     `agreed`: an allow; `left`: a deny; `absent`: an address nobody knows; `moved`: with a former address;
     `renamed`: with a former sender; `erased`: with a notice; `earlier`: as known at a past time; `grown`:
-    with a proof from `held`; `older`: of a smaller log. `history` and what begins with it ask nothing.
+    with a proof from `held`; `packs_by_hash`: as `agreed`, but that; `older`: of a smaller log. `history` and
+    what begins with it ask nothing.
     """
 
     ledger: SmallLedger
@@ -44,6 +46,7 @@ class World:
     erased: bytes
     earlier: bytes
     grown: bytes
+    packs_by_hash: bytes
 
     @property
     def signer(self) -> Signer:
@@ -91,6 +94,7 @@ async def _world() -> World:
         erased=await make(ledger.ask("gone@example.org"), disclose=True),
         earlier=await make(ledger.ask("jane@example.org", known_at_ms=known_at_ms), disclose=True),
         grown=await make(jane, disclose=True, held_size=size),
+        packs_by_hash=await make(jane, disclose=True, documents="packs_by_hash"),
     )
 
 
@@ -123,10 +127,15 @@ def signed(value: Json, signer: Signer | None = None) -> bytes:
     return sign_bundle(msgspec.convert(value, Bundle), signer or world().signer)
 
 
-def forged(raw: bytes, edit: Edit, signer: Signer | None = None) -> bytes:
-    """A bundle changed in place by `edit` and signed again."""
+def forged(
+    raw: bytes, edit: Edit, signer: Signer | None = None, *, ledger: SmallLedger | None = None
+) -> bytes:
+    """A bundle changed in place by `edit`, with a log proof for what it then shows, and signed again."""
     value = opened(raw)
+    proof = value["log_proof"]
     edit(value)
+    if value["log_proof"] == proof:
+        reprove(value, leaves_of(ledger or world().ledger))
     return signed(value, signer)
 
 

@@ -61,8 +61,11 @@ class MemoryCampaigns:
         return next((run for run in reversed(self._runs[campaign]) if run.first_line <= line), None)
 
 
-async def proved_lines() -> dict[int, bytes]:
-    """Bundles of lines 2 (allowed; a withdrawal before it was recorded after it) and 4 (nobody) of 5."""
+async def proved_lines() -> tuple[SmallLedger, dict[int, bytes]]:
+    """A ledger, and bundles of two lines of 5.
+
+    Line 2 is allowed (a withdrawal from before was recorded after it), line 4 asks about nobody.
+    """
     ledger = await SmallLedger().begin("acme", "beta")
     form = await ledger.publish_form()
     tick = {"sender": "acme", "form": form, "box": "newsletter", "method": "ticked"}
@@ -91,7 +94,7 @@ async def proved_lines() -> dict[int, bytes]:
     left = {"sender": "acme", "scope": "all_marketing", "occurred_at": moment(asked_ms - SECOND)}
     await ledger.record("consent_withdrawn", "jane@example.org", **left)
     proofs = CampaignProofs(ledger.store, store, ledger.keys, ledger.opener, ledger.proofs)
-    return {
+    return ledger, {
         number: await proofs.bundle(campaign.id, number, ledger.address(names[number - 1]), {}, disclose=True)
         for number in (2, 4)
     }

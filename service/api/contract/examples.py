@@ -130,14 +130,14 @@ CLOUD_EVENT: Final[Json] = {
     },
 }
 EVENT_PAGE: Final[Json] = {"items": [CLOUD_EVENT], "next": 1045, "caught_up": True}
-_LEAF: Final = {"entry": "AQIDBA==", "proof": ""}
 BUNDLE: Final[Json] = {
     "checkpoint": _NOTE,
     "decision": None,
     "documents": {},
-    "epoch": _LEAF,
+    "epoch": "AQIDBA==",
     "format": "consent-ledger/bundle/1",
-    "genesis": _LEAF,
+    "genesis": "AQIDBA==",
+    "log_proof": "",
     "origin": "ledger.example/main/1",
     "question": None,
     "signature": {"key_id": HASH[:8], "value": "c2lnbmF0dXJl" * 7 + "c2k="},
@@ -147,8 +147,7 @@ BUNDLE: Final[Json] = {
             "role": "address",
             "subject_key": HASH,
             "address": ADDRESS,
-            "head": None,
-            "map_proof": {"siblings": "", "other_leaf": None},
+            "map_proof": {"siblings": ""},
             "events": [],
         }
     ],

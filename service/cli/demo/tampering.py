@@ -13,6 +13,8 @@ import asyncpg
 from service.cli.demo.play import Stage
 from service.cli.demo.stories import at, newsletter
 from service.cli.demo.theatre import DemoError, program
+from service.core.canonical import canonical_json
+from service.core.records import HASH_SIZE
 from service.core.verdict import Verdict
 from service.settings import read_settings
 from service.wiring.database import database
@@ -54,9 +56,8 @@ def tamper(stage: Stage, data: Path, index: int, address: str) -> Tampering:
     audit_before = _audit(data)
     bundle = stage.proof(question)
     with database(read_settings({}, data_dir=data)) as dsn:
-        before, after = asyncio.run(_alter(dsn, index))
-    # The same alteration in the proof: what the database says now, in place of what it said.
-    forged = stage.verify(bundle.replace(b64encode(before), b64encode(after)))
+        altered = asyncio.run(_alter(dsn, index))
+    forged = stage.verify(_altered(bundle, index, altered))
     return Tampering(
         index=index,
         audit_before=audit_before,
@@ -76,16 +77,26 @@ def _refusal(stage: Stage, question: dict[str, Any]) -> str:
     return ""
 
 
-async def _alter(dsn: str, index: int) -> tuple[bytes, bytes]:
-    """Flip a bit as a superuser may, and return the entry before and after."""
+async def _alter(dsn: str, index: int) -> bytes:
+    """Flip a bit as a superuser may, and return the entry as it is then."""
     connection = await asyncpg.connect(dsn)
     try:
-        before: bytes = await connection.fetchval(READ, index)
         await connection.execute(ALTER, index)
-        after: bytes = await connection.fetchval(READ, index)
+        altered: bytes = await connection.fetchval(READ, index)
     finally:
         await connection.close()
-    return before, after
+    return altered
+
+
+def _altered(bundle: bytes, index: int, entry: bytes) -> bytes:
+    """The same alteration in the proof: what the database says now, in place of what it said."""
+    value = json.loads(bundle)
+    for event in (event for subject in value["subjects"] for event in subject["events"]):
+        if event["index"] == index:
+            for name in ("event", "evidence", "opening"):
+                event.pop(name, None)
+            event["commitment"] = b64encode(entry[-HASH_SIZE:]).decode()
+    return canonical_json(value)
 
 
 def _audit(data: Path) -> str:

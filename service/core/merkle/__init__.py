@@ -19,10 +19,12 @@ from service.core.merkle.proving import (
     plan_consistency,
     plan_inclusion,
     plan_inclusions,
+    plan_multiproof,
     plan_root,
     prove_consistency,
     prove_inclusion,
     prove_inclusions,
+    prove_multiproof,
     root_from,
 )
 from service.core.merkle.tree import (
@@ -41,6 +43,7 @@ from service.core.merkle.tree import (
 from service.core.merkle.verification import (
     verify_consistency,
     verify_inclusion,
+    verify_multiproof,
 )
 
 __all__ = [
@@ -59,12 +62,15 @@ __all__ = [
     "plan_consistency",
     "plan_inclusion",
     "plan_inclusions",
+    "plan_multiproof",
     "plan_root",
     "prove_consistency",
     "prove_inclusion",
     "prove_inclusions",
+    "prove_multiproof",
     "root",
     "root_from",
     "verify_consistency",
     "verify_inclusion",
+    "verify_multiproof",
 ]

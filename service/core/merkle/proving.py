@@ -1,6 +1,7 @@
 """Proving in three steps: plan which stored hashes are needed, let storage read them, fold them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from service.core.errors import ProofShapeError
@@ -10,6 +11,7 @@ from service.core.merkle.tree import (
     TILE_WIDTH,
     Frontier,
     fold_subtrees,
+    left_width,
     pair_row,
 )
 
@@ -62,6 +64,28 @@ def prove_inclusions(
     return [[nodes.hash_over(*span) for span in _inclusion_spans(index, size)] for index in indices]
 
 
+def plan_multiproof(
+    indices: Iterable[int], size: int, *, known: Container[int] = frozenset()
+) -> list[HashRange]:
+    """Return the stored hashes that `prove_multiproof` needs."""
+    return _tiles_of(_multiproof_spans(indices, size, known), size)
+
+
+def prove_multiproof(
+    indices: Iterable[int],
+    size: int,
+    hashes: Mapping[HashRange, Sequence[bytes]],
+    *,
+    known: Container[int] = frozenset(),
+) -> list[bytes]:
+    """Return one proof for all leaves `indices`: the hash of each largest subtree without one, in order.
+
+    `known` are leaves that the verifier has the hash of: where such a leaf stands alone, it is left out.
+    """
+    nodes = _StoredNodes(size, hashes)
+    return [nodes.hash_over(*span) for span in _multiproof_spans(indices, size, known)]
+
+
 def plan_consistency(size1: int, size2: int) -> list[HashRange]:
     """Return the stored hashes that `prove_consistency` needs."""
     return _tiles_of(_consistency_spans(size1, size2), size2)
@@ -80,7 +104,7 @@ def _inclusion_spans(index: int, size: int) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     start, stop = 0, size
     while stop - start > 1:  # RFC 9162 §2.1.3.1, from the root downwards
-        split = start + _left_width(stop - start)
+        split = start + left_width(stop - start)
         if index < split:
             spans.append((split, stop))
             stop = split
@@ -90,13 +114,34 @@ def _inclusion_spans(index: int, size: int) -> list[tuple[int, int]]:
     return spans[::-1]
 
 
+def _multiproof_spans(indices: Iterable[int], size: int, known: Container[int]) -> list[tuple[int, int]]:
+    """Return the leaves [start, stop) under each hash of a multiproof, from left to right."""
+    shown = sorted(set(indices))
+    if not shown or shown[0] < 0 or not shown[-1] < size <= SIZE_MAX:
+        raise ProofShapeError(f"nothing to prove, or an index outside a tree of size {size}")
+    spans: list[tuple[int, int]] = []
+
+    def walk(start: int, stop: int, low: int, high: int) -> None:
+        if low == high:
+            if stop - start > 1 or start not in known:
+                spans.append((start, stop))
+        elif stop - start > 1:
+            split = start + left_width(stop - start)
+            middle = bisect_left(shown, split, low, high)
+            walk(start, split, low, middle)
+            walk(split, stop, middle, high)
+
+    walk(0, size, 0, len(shown))
+    return spans
+
+
 def _consistency_spans(size1: int, size2: int) -> list[tuple[int, int]]:
     if not 0 < size1 <= size2 <= SIZE_MAX:
         raise ProofShapeError(f"a tree of size {size2} cannot extend one of size {size1}")
     spans: list[tuple[int, int]] = []
     start, stop = 0, size2
     while stop != size1:  # RFC 9162 §2.1.4.1, from the root downwards
-        split = start + _left_width(stop - start)
+        split = start + left_width(stop - start)
         if size1 <= split:
             spans.append((split, stop))
             stop = split
@@ -106,11 +151,6 @@ def _consistency_spans(size1: int, size2: int) -> list[tuple[int, int]]:
     if start != 0:  # otherwise the verifier holds this hash: it is the first tree's root
         spans.append((start, stop))
     return spans[::-1]
-
-
-def _left_width(width: int) -> int:
-    """Return the largest power of two smaller than `width`."""
-    return 1 << (width - 1).bit_length() - 1
 
 
 def _complete_subtrees(start: int, stop: int) -> list[tuple[int, int]]:

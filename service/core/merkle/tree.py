@@ -134,6 +134,11 @@ def require_hashes(values: Iterable[bytes]) -> None:
         raise ProofShapeError(f"every hash must have {HASH_SIZE} bytes")
 
 
+def left_width(width: int) -> int:
+    """Return the largest power of two smaller than `width`: where RFC 9162 splits so many leaves."""
+    return 1 << (width - 1).bit_length() - 1
+
+
 def pair_row(row: Sequence[bytes]) -> list[bytes]:
     """Return the parents of a row; an odd last node is left out."""
     return [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)]

@@ -1,9 +1,10 @@
-"""Checking other people's proofs: the numbered algorithms of RFC 9162, nothing else."""
+"""Checking other people's proofs: the numbered algorithms of RFC 9162, and one proof for many leaves."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 
 from service.core.errors import ProofShapeError, RootMismatchError
-from service.core.merkle.tree import hash_children, require_hashes
+from service.core.merkle.tree import hash_children, left_width, require_hashes
 
 
 def verify_inclusion(leaf: bytes, proof: Sequence[bytes], *, index: int, size: int, root: bytes) -> None:
@@ -28,6 +29,48 @@ def verify_inclusion(leaf: bytes, proof: Sequence[bytes], *, index: int, size: i
 
     if last != 0:
         raise ProofShapeError("the proof is shorter than the tree is high")
+    _require_root(root, reached)
+
+
+def verify_multiproof(
+    leaves: Mapping[int, bytes],
+    proof: Sequence[bytes],
+    *,
+    size: int,
+    root: bytes,
+    known: Mapping[int, bytes],
+) -> None:
+    """Raise `ProofShapeError` or `RootMismatchError` unless every one of `leaves` is in tree `root`.
+
+    The root is derived as RFC 9162 §2.1.1 defines it, from left to right. Of a subtree without one of
+    `leaves` the hash is the next of `proof`; or of `known` (also by index), where it is a single leaf that
+    stands there. So there is exactly one proof, and none with a hash too many. Both mappings are of leaf
+    hashes by index, and must agree.
+    """
+    shown = sorted(leaves)
+    if not shown or shown[0] < 0 or shown[-1] >= size:
+        raise ProofShapeError(f"nothing is shown, or an index is outside a tree of size {size}")
+    require_hashes((root, *leaves.values(), *known.values(), *proof))
+    if any(leaves.get(index, leaf) != leaf for index, leaf in known.items()):
+        raise ProofShapeError("a leaf does not follow the one before it")
+    waiting = iter(proof)
+
+    def reach(start: int, stop: int, low: int, high: int) -> bytes:
+        if low == high:
+            beside = known.get(start) if stop - start == 1 else None
+            found = beside if beside is not None else next(waiting, None)
+            if found is None:
+                raise ProofShapeError("the proof is too short")
+            return found
+        if stop - start == 1:
+            return leaves[start]
+        split = start + left_width(stop - start)
+        middle = bisect_left(shown, split, low, high)
+        return hash_children(reach(start, split, low, middle), reach(split, stop, middle, high))
+
+    reached = reach(0, size, 0, len(shown))
+    if next(waiting, None) is not None:
+        raise ProofShapeError("the proof is too long")
     _require_root(root, reached)
 
 

@@ -16,6 +16,7 @@ from service.core.prefix_map.proving import MapProof, MapResult, prove
 from service.core.prefix_map.recomputing import map_root
 from service.core.prefix_map.strata import (
     EMPTY_STRATUM,
+    MISSING,
     MapLeaf,
     MissingStrataError,
     Stratum,
@@ -26,6 +27,7 @@ from service.core.prefix_map.verification import verify_map
 
 __all__ = [
     "EMPTY_STRATUM",
+    "MISSING",
     "MapLeaf",
     "MapProof",
     "MapResult",

@@ -7,20 +7,27 @@ from datetime import datetime
 from typing import Any
 
 from tests.support.plain_reader.campaigns import answered
-from tests.support.plain_reader.histories import Histories
+from tests.support.plain_reader.histories import Histories, event_entry
 from tests.support.plain_reader.identities import (
     ZERO,
     committed,
-    head_value,
     read_record,
     sha256,
     subject_key,
 )
 from tests.support.plain_reader.shapes import check, schema_of
-from tests.support.plain_reader.signed import COSIGNATURE, ED25519, Key, open_checkpoint, open_token, read_key
+from tests.support.plain_reader.signed import (
+    COSIGNATURE,
+    ED25519,
+    Key,
+    open_checkpoint,
+    read_key,
+    token_message,
+)
 from tests.support.plain_reader.texts import Json, RefusedError, read_canonical, require, unbase64, write_json
 from tests.support.plain_reader.trees import (
     check_consistency,
+    check_entries,
     check_inclusion,
     check_map_proof,
     read_entry,
@@ -29,9 +36,9 @@ from tests.support.plain_reader.trees import (
 LARGEST = 64 * 1024 * 1024
 
 
-def failing_step(text: str, vkeys: list[str], held: str | None) -> int | None:
-    """The first of the steps 1 to 9 that fails, or None."""
-    reader = Bundle(vkeys, held)
+def failing_step(text: str, vkeys: list[str], held: str | None, documents: list[str]) -> int | None:
+    """The first of the steps 1 to 9 that fails, or None; `documents` are held beside the bundle."""
+    reader = Bundle(vkeys, held, documents)
     for number, step in enumerate(reader.steps(text), start=1):
         try:
             step()
@@ -50,8 +57,9 @@ def hashes(joined: str) -> list[bytes]:
 class Bundle:
     """One bundle, step by step."""
 
-    def __init__(self, vkeys: list[str], held: str | None) -> None:
+    def __init__(self, vkeys: list[str], held: str | None, documents: list[str]) -> None:
         self.vkeys, self.held = vkeys, held
+        self.beside = {sha256(text.encode()).hex(): text for text in documents}
         self.said: Json = {}
         self.keys: list[Key] = []
         self.size, self.root = 0, b""
@@ -60,8 +68,8 @@ class Bundle:
 
     def steps(self, text: str) -> list[Any]:
         """The steps, in their order."""
-        later = [self.signatures, self.consistency, self.ends, self.subject_keys, self.map, self.events]
-        return [lambda: self.format(text), *later, self.documents, self.campaign]
+        later = [self.signatures, self.consistency, self.entries, self.subject_keys, self.map, self.events]
+        return [lambda: self.format(text), *later, self.documents, self.answered]
 
     def format(self, text: str) -> None:
         """Step 1."""
@@ -70,13 +78,17 @@ class Bundle:
         check(said, schema, schema)
         assert isinstance(said, dict)
         self.said = said
+        for event in (event for subject in said["subjects"] for event in subject["events"]):
+            held, erased = {"opening", "event"} & event.keys(), "commitment" in event
+            require(len(held) == (0 if erased else 2), "shown in part")
+            require(len({"evidence", "evidence_hash"} & event.keys()) <= (not erased), "shown in part")
 
     def signatures(self) -> None:
         """Step 2."""
         known, origin = [read_key(vkey) for vkey in self.vkeys], self.said["origin"]
         pinned = [key for key in known if key.kind == ED25519]
         if not pinned:
-            pinned = [read_key(read_entry(unbase64(self.said["genesis"]["entry"]))["vkey"])]
+            pinned = [read_key(read_entry(unbase64(self.said["genesis"]))["vkey"])]
         self.keys = [key for key in pinned if (key.name, key.kind) == (origin, ED25519)]
         witnesses = [key for key in known if key.kind == COSIGNATURE]
         opened = open_checkpoint(self.said["checkpoint"], origin, [*self.keys, *witnesses])
@@ -86,9 +98,8 @@ class Bundle:
         signed = self.said["signature"]
         signers = [key for key in self.keys if key.key_id.hex() == signed["key_id"]]
         require(signers, "another key")
-        signers[0].check(unbase64(signed["value"]), message)
-        if self.said["token"] is not None:
-            open_token({"token": self.said["token"], "vkeys": self.vkeys})
+        self.signer = signers[0]
+        self.signer.check(unbase64(signed["value"]), message)
 
     def consistency(self) -> None:
         """Step 3."""
@@ -101,19 +112,33 @@ class Bundle:
         elif held["size"] < self.size and shown is not None and shown["size"] == held["size"]:
             check_consistency((held["size"], self.size), (root, self.root), hashes(shown["proof"]))
 
-    def leaf(self, shown: Json, index: int) -> Json:
-        """What an entry says that is leaf `index` of the tree."""
-        raw = unbase64(shown["entry"])
-        check_inclusion(sha256(b"\0", raw), index, self.size, hashes(shown["proof"]), self.root)
-        return read_entry(raw)
-
-    def ends(self) -> None:
+    def entries(self) -> None:
         """Step 4."""
-        self.epoch = self.leaf(self.said["epoch"], self.size - 1)
-        self.genesis = self.leaf(self.said["genesis"], 0)
+        said, self.raw = self.said, dict[int, bytes]()
+        self._add(0, unbase64(said["genesis"]))
+        self._add(self.size - 1, unbase64(said["epoch"]))
+        placed = [*said.get("erasures", []), *said.get("past", {}).values()]
+        if "campaign" in said:
+            event = said["campaign"]["event"]
+            text = write_json(event["record"])
+            commitment = committed(b"clv1/commit", unbase64(event["opening"]).hex(), text)
+            self._add(event["index"], event_entry(event, commitment))
+            placed.append(said["campaign"]["epoch"])
+        for each in placed:
+            self._add(each["index"], unbase64(each["entry"]))
+        self.histories = Histories(said)
+        for subject in said["subjects"]:
+            for index, raw in self.histories.put_together(subject):
+                self._add(index, raw)
+        self.read = {index: read_entry(raw) for index, raw in self.raw.items()}
+        check_entries(self.raw, self.size, hashes(said["log_proof"]), self.root)
+        self.epoch, self.genesis = self.read[self.size - 1], self.read[0]
         require(self.epoch["type"] == "epoch" and self.genesis["type"] == "genesis", "other entries")
-        require(self.genesis["origin"] == self.said["origin"], "another log")
+        require(self.genesis["origin"] == said["origin"], "another log")
         require(self.genesis["prev_leaf_hash"] == ZERO.hex(), "not the first entry")
+
+    def _add(self, index: int, raw: bytes) -> None:
+        require(self.raw.setdefault(index, raw) == raw, "two for one place")
 
     def subject_keys(self) -> None:
         """Step 5."""
@@ -138,22 +163,27 @@ class Bundle:
     def map(self) -> None:
         """Step 6."""
         for each in self.said["subjects"]:
-            head, value = each["head"], None
-            if head is not None:
-                chain = bytes.fromhex(head["chain"])
-                value = head_value(head["event_count"], head["last_index"], chain).hex()
-            siblings = [each.hex() for each in hashes(each["map_proof"]["siblings"])]
-            other = each["map_proof"]["other_leaf"]
+            value = self.histories.map_value(each)
+            proof = each["map_proof"]
+            siblings, empty = hashes(proof["siblings"]), proof.get("empty", [])
+            require(ZERO not in siblings, "an empty sibling as a hash")
+            require(empty == sorted(set(empty)), "out of order")
+            for place in empty:
+                require(place <= len(siblings), "beyond the path")
+                siblings.insert(place, ZERO)
+            other = proof.get("other_leaf")
+            if other is not None:
+                other = {name: unbase64(other[name]).hex() for name in ("key", "value")}
             asked = {"key": each["subject_key"], "value": value, "root": self.epoch["map_root"]}
-            check_map_proof(asked | {"siblings": siblings, "other_leaf": other})
+            check_map_proof(asked | {"siblings": [each.hex() for each in siblings], "other_leaf": other})
 
     def events(self) -> None:
         """Step 7."""
-        self.histories = Histories(self.said, self.leaf)
-        for each in self.said["subjects"]:
-            self.histories.read(each, self.size)
-        shown = {event["index"]: event["entry"] for each in self.said["subjects"] for event in each["events"]}
-        times = [read_entry(unbase64(shown[index]))["recorded_at_ms"] for index in sorted(shown)]
+        self.histories.read_all(self.read)
+        shown = [
+            (each["index"], each["recorded_at_ms"]) for one in self.said["subjects"] for each in one["events"]
+        ]
+        times = [time for _, time in sorted(shown)]
         times = [self.genesis["recorded_at_ms"], *times, self.epoch["recorded_at_ms"]]
         require(times == sorted(times), "a time goes back")
         self.histories.check_notices()
@@ -163,18 +193,19 @@ class Bundle:
 
     def documents(self) -> None:
         """Step 8."""
-        texts = self.said["documents"]
-        for name, text in texts.items():
+        shown = self.said["documents"]
+        for name, text in shown.items():
             require(sha256(text.encode()).hex() == name, "another text")
+        texts, may = self.beside | shown, set[str]()
         needed = {event["form"] for event in self.histories.all_events() if event.get("form") is not None}
-        in_force, packs = self._rulebook(), dict[str, str]()
+        in_force = self._rulebook()
         if self.said["question"] is not None:
             require(in_force in texts, "no rulebook")
             rulebook = read_canonical(texts[in_force].encode())
             assert isinstance(rulebook, dict)
-            packs = rulebook["packs"]
-            needed |= {in_force, packs["common"]}
-        require(needed <= texts.keys() <= needed | {*packs.values()}, "other documents")
+            may = {*rulebook["packs"].values()}
+            needed |= {in_force, rulebook["packs"]["common"]}
+        require(needed <= texts.keys() and shown.keys() <= needed | may, "other documents")
 
     def _rulebook(self) -> str:
         asked, past = self.said["question"], self.said.get("past")
@@ -187,7 +218,7 @@ class Bundle:
             return str(self.epoch["rulebook_hash"])
         require(past is not None, "left out")
         assert past is not None
-        then, after = (self.leaf(past[name], past[name]["index"]) for name in ("epoch", "next"))
+        then, after = (self.read[past[name]["index"]] for name in ("epoch", "next"))
         require(then["type"] == after["type"] == "epoch", "no epochs")
         require(after["previous_epoch_index"] == past["epoch"]["index"], "not the next")
         require(after["epoch_no"] == then["epoch_no"] + 1, "not the next")
@@ -199,17 +230,19 @@ class Bundle:
         require(asked is not None and asked["known_at_ms"] is None, "a campaign that nothing belongs to")
         assert asked is not None
         shown = self.said["campaign"]["epoch"]
-        epoch = self.leaf(shown, shown["index"])
+        epoch = self.read[shown["index"]]
         require(epoch["type"] == "epoch", "another entry")
         require(epoch["recorded_at_ms"] <= asked["at_ms"], "asked before its own state")
         return str(epoch["rulebook_hash"])
 
-    def campaign(self) -> None:
-        """Of step 9, that this answer was given as that line."""
+    def answered(self) -> None:
+        """Of step 9, that the log signed this answer as a token, and gave it as that line of a campaign."""
+        if self.said["token"] is not None:
+            self._check_token(self.said["token"])
         shown = self.said.get("campaign")
         if shown is None:
             return
-        record = self._campaign_record(shown["event"])
+        record = read_record(write_json(shown["event"]["record"]))
         event, position = record["event"], shown["epoch"]["index"]
         require(record["origin"] == self.said["origin"], "another log")
         require(event["type"] == "campaign_checked", "no campaign")
@@ -222,12 +255,16 @@ class Bundle:
         leaf, proof = answered(answer), hashes(shown["proof"])
         check_inclusion(leaf, shown["line"] - 1, event["count"], proof, bytes.fromhex(event["root"]))
 
-    def _campaign_record(self, event: Json) -> Json:
-        entry = self.leaf(event, event["index"])
-        require(entry["type"] == "event" and event["record"] and event["opening"], "another entry")
-        found = committed(b"clv1/commit", unbase64(event["opening"]).hex(), event["record"])
-        require(found.hex() == entry["commitment"], "another record")
-        return read_record(event["record"])
+    def _check_token(self, token: Json) -> None:
+        asked = self.said["question"]
+        require(asked is not None, "a token for no question")
+        address = next(each for each in self.said["subjects"] if each["role"] == "address")
+        claims = {"iss": self.said["origin"], "iat": token["iat"], "subject": address["subject_key"]}
+        claims |= {"question": asked["body"], "decision": self.said["decision"], "rulebook": self._rulebook()}
+        claims |= {"size": self.size, "root": self.root.hex()}
+        if asked["known_at_ms"] is not None:
+            claims["known_at_ms"] = asked["known_at_ms"]
+        self.signer.check(unbase64(token["signature"]), token_message(self.signer, claims))
 
 
 def milliseconds(stamp: str) -> int:

@@ -25,6 +25,16 @@ def _inclusion(given: Json) -> Json:
     return {}
 
 
+def _multiproof(given: Json) -> Json:
+    entries: dict[int, bytes] = {}
+    for each in given["entries"]:
+        raw = unhex(each["entry"])
+        require(entries.setdefault(each["index"], raw) == raw, "two for one place")
+    proof = [unhex(each, 32) for each in given["proof"]]
+    trees.check_entries(entries, given["size"], proof, unhex(given["root"], 32))
+    return {}
+
+
 def _consistency(given: Json) -> Json:
     proof = [unhex(each, 32) for each in given["proof"]]
     roots = unhex(given["root1"], 32), unhex(given["root2"], 32)
@@ -87,6 +97,7 @@ READ: Final[Mapping[str, Callable[[Json], Json]]] = {
     "token/open": signed.open_token,
     "tree/consistency": _consistency,
     "tree/inclusion": _inclusion,
+    "tree/multiproof": _multiproof,
     "tree/root": lambda given: {"root": trees.tree_root([unhex(leaf, 32) for leaf in given["leaves"]]).hex()},
 }
 """By the name of the file of vectors, below `schemas/vectors`."""

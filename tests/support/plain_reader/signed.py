@@ -15,6 +15,7 @@ from tests.support.plain_reader.texts import (
     require,
     unbase64,
     unbase64url,
+    write_json,
 )
 
 ED25519, COSIGNATURE = 1, 4
@@ -128,6 +129,14 @@ def open_token(given: Json) -> Json:
     payload = read_canonical(unbase64url(parts[1]))
     require(isinstance(payload, dict), "not an object")
     return {"payload": payload}
+
+
+def token_message(key: Key, payload: Json) -> bytes:
+    """What is signed of a decision token."""
+    header = {"alg": "EdDSA", "kid": key.key_id.hex(), "typ": "clv1-decision+jwt"}
+    return b".".join(
+        base64.urlsafe_b64encode(write_json(part).encode()).rstrip(b"=") for part in (header, payload)
+    )
 
 
 def tile(given: Json) -> Json:

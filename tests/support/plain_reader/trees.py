@@ -121,6 +121,31 @@ def _path_root(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes:
     return sha256(b"\1", sibling, _path_root(leaf, index - split, size - split, proof))
 
 
+def check_entries(entries: Mapping[int, bytes], size: int, proof: Sequence[bytes], root: bytes) -> None:
+    """That all these entries, by index, are in the tree, by one proof."""
+    waiting = list(proof)
+    read = {index: (sha256(b"\0", raw), raw[1:33]) for index, raw in entries.items()}
+    require(read and min(read) >= 0 and max(read) < size, "no such leaf")
+    for index, (leaf, _) in read.items():
+        require(index + 1 not in read or read[index + 1][1] == leaf, "does not follow")
+
+    def reach(start: int, stop: int) -> bytes:
+        if not any(start <= index < stop for index in read):
+            if stop - start == 1 and stop in read:
+                return read[stop][1]
+            require(waiting, "too short")
+            return waiting.pop(0)
+        if stop - start == 1:
+            return read[start][0]
+        split = start + _left(stop - start)
+        left = reach(start, split)
+        return sha256(b"\1", left, reach(split, stop))
+
+    reached = reach(0, size)
+    require(not waiting, "too long")
+    require(reached == root, "another root")
+
+
 def check_consistency(sizes: tuple[int, int], roots: tuple[bytes, bytes], proof: list[bytes]) -> None:
     """By recursion from the root (RFC 9162 section 2.1.4.1, read backwards)."""
     require(0 < sizes[0] <= sizes[1], "no growth")

@@ -9,15 +9,18 @@ from service.core.merkle import (
     hash_leaf,
     plan_consistency,
     plan_inclusion,
+    plan_multiproof,
     prove_consistency,
     prove_inclusion,
+    prove_multiproof,
     root,
 )
 from service.core.prefix_map import EMPTY_STRATUM, MapProof, map_root, prove, update
 from tests.support.log_writer import small_log
 from tests.support.vectors.case import Vectors
 
-LEAVES = [hash_leaf(line.entry) for line in small_log().lines]
+ENTRIES = [line.entry for line in small_log().lines]
+LEAVES = [hash_leaf(entry) for entry in ENTRIES]
 STRANGER = b"\x5a" * 32
 
 Forged = dict[str, tuple[dict[str, Any], str]]
@@ -33,6 +36,18 @@ def _inclusion(index: int, size: int) -> dict[str, Any]:
     return {
         "leaf": LEAVES[index].hex(),
         "index": index,
+        "size": size,
+        "root": root(LEAVES[:size]).hex(),
+        "proof": [each.hex() for each in proof],
+    }
+
+
+def _multiproof(indices: Sequence[int], size: int) -> dict[str, Any]:
+    known = {index - 1 for index in indices}
+    stored = _stored(plan_multiproof(indices, size, known=known))
+    proof = prove_multiproof(indices, size, stored, known=known)
+    return {
+        "entries": [{"index": index, "entry": ENTRIES[index].hex()} for index in indices],
         "size": size,
         "root": root(LEAVES[:size]).hex(),
         "proof": [each.hex() for each in proof],
@@ -83,6 +98,61 @@ def inclusions() -> Vectors:
     for name, (changes, reason) in forged.items():
         vectors.refuse(name, reason, **good | changes)
     return vectors
+
+
+def multiproofs() -> Vectors:
+    """Proofs for several entries together."""
+    vectors = Vectors("tree/multiproof", "That entries stand at their indices of a tree.")
+    for size in (1, 2, 3, 5):
+        for chosen in range(1, 2**size):
+            indices = [index for index in range(size) if chosen >> index & 1]
+            vectors.accept(f"{indices} of {size}", **_multiproof(indices, size))
+    last = len(LEAVES) - 1
+    for indices in ([0, last], [0, 3, 4, last], [2, 5, last - 1], list(range(last + 1))):
+        vectors.accept(f"{indices} of {last + 1}", **_multiproof(indices, last + 1))
+    good = _multiproof([0, 3, 6], 8)
+    for name, (changes, reason) in _forged_multiproofs(good).items():
+        vectors.refuse(name, reason, **good | changes)
+    return vectors
+
+
+def _forged_multiproofs(good: dict[str, Any]) -> Forged:
+    proof, entries = good["proof"], good["entries"]
+    moved = [entries[0], entries[1] | {"index": 5}, entries[2]]
+    relinked = bytes.fromhex(entries[1]["entry"])
+    relinked = relinked[:1] + STRANGER + relinked[33:]
+    other = [entries[0], {"index": 3, "entry": relinked.hex()}, entries[2]]
+    neighbours = _multiproof([2, 3], 8)
+    return {
+        "another entry": (
+            {"entries": [entries[0], entries[1] | {"entry": ENTRIES[4].hex()}]},
+            "another root",
+        ),
+        "another index": ({"entries": moved}, "leads to another root"),
+        "another link": ({"entries": other}, "leads to another root"),
+        "an entry left out": ({"entries": entries[:2]}, "a hash too few"),
+        "an entry added": (
+            {"entries": [*entries, {"index": 7, "entry": ENTRIES[7].hex()}]},
+            "a hash too many",
+        ),
+        "an index beyond the tree": ({"entries": [entries[0] | {"index": 8}]}, "the index is below the size"),
+        "one index twice": (
+            {"entries": [*entries, entries[1] | {"entry": relinked.hex()}]},
+            "one entry each",
+        ),
+        "entries that do not follow": (
+            neighbours | {"entries": [neighbours["entries"][0], {"index": 3, "entry": relinked.hex()}]},
+            "the link is the leaf hash before",
+        ),
+        "no entry": ({"entries": [], "proof": [good["root"]]}, "nothing is shown"),
+        "another size": ({"size": 7}, "leads to another root"),
+        "another root": ({"root": STRANGER.hex()}, "leads to another root"),
+        "a hash dropped": ({"proof": proof[1:]}, "a hash too few"),
+        "a hash added": ({"proof": [*proof, STRANGER.hex()]}, "a hash too many"),
+        "a hash shown that the link tells": ({"proof": [proof[0], LEAVES[2].hex(), *proof[1:]]}, "too many"),
+        "two hashes exchanged": ({"proof": [proof[1], proof[0], *proof[2:]]}, "leads to another root"),
+        "a hash cut off": ({"proof": [proof[0][2:], *proof[1:]]}, "a hash has 32 bytes"),
+    }
 
 
 def consistencies() -> Vectors:
@@ -253,4 +323,4 @@ def _lengthened(present: dict[str, Any]) -> dict[str, Any]:
 
 def all_of_them() -> Iterator[Vectors]:
     """Every file of this module."""
-    yield from (roots_of_trees(), inclusions(), consistencies(), roots_of_maps(), map_proofs())
+    yield from (roots_of_trees(), inclusions(), multiproofs(), consistencies(), roots_of_maps(), map_proofs())

@@ -45,6 +45,7 @@ from service.core.replay import Opened, Replay
 from service.core.succession import read_previous_log, read_succession
 from service.core.tiles import decode_entries, encode_entries, parse_tile_path, tile_path
 from service.core.token import jwk, open_token
+from service.core.verify_entries import ShownEntries
 from service.ledger.addresses import canonical_address
 
 Json = dict[str, Any]
@@ -168,6 +169,15 @@ def inclusion(given: Json) -> Json:
     proof = [unhex(each) for each in given["proof"]]
     leaf, tree = unhex(given["leaf"]), unhex(given["root"])
     verify_inclusion(leaf, proof, index=given["index"], size=given["size"], root=tree)
+    return {}
+
+
+def multiproof(given: Json) -> Json:
+    entries = ShownEntries()
+    for each in given["entries"]:
+        entries.add(each["index"], unhex(each["entry"]))
+    proof = [unhex(each) for each in given["proof"]]
+    entries.require_in(given["size"], unhex(given["root"]), proof)
     return {}
 
 
@@ -334,6 +344,7 @@ READ: Final[Mapping[str, Callable[[Json], Json]]] = {
     "token/open": token,
     "tree/consistency": consistency,
     "tree/inclusion": inclusion,
+    "tree/multiproof": multiproof,
     "tree/root": tree_root,
 }
 """By the name of the file of vectors, below `schemas/vectors`."""
