@@ -13,46 +13,39 @@ import msgspec
 from litestar import Response
 from litestar.response import Stream
 
-from service.api.access import Principal
 from service.api.bodies import NDJSON, ApiRequest, respond
-from service.api.problems import ApiError
+from service.api.principal import RESOLVE, Principal, require_scope, require_source
 from service.api.reading import get
 from service.api.services import LedgerServices, Services, ledger_of
 from service.core.errors import InputError
-from service.ledger.cloud_events import Filter, Heard, cloud_event
+from service.ledger.cloud_events import Filter, Heard
+from service.ledger.telling import View
 
 SSE: Final = "text/event-stream"
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1_000
 WAIT_SECONDS_MAX = 30
 RETRY_MILLISECONDS = 3_000
 
-_QUERY: Final = frozenset({"after", "types", "senders", "categories", "channels", "limit", "wait", "address"})
+_QUERY: Final = frozenset(
+    {"after", "types", "senders", "categories", "channels", "limit", "wait", "address", "source"}
+)
 _ENCODER = msgspec.json.Encoder()
 _NAMES_MAX = 100
+SOURCE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """What one caller wants to hear, from where on, and whether it may and wants to see addresses."""
+    """What one caller wants to hear, from where on, and what of people it may and wants to see."""
 
     ledger: LedgerServices
     after: int
     wanted: Filter
-    with_address: bool
+    view: View
 
     async def told(self, events: Sequence[Heard]) -> list[dict[str, Any]]:
         """These events as this subscriber may see them."""
-        addresses = {}
-        if self.with_address and events:
-            addresses = await self.ledger.feed.addresses(heard.subject_key for heard in events)
-        return [
-            cloud_event(self.ledger.keys.origin, heard, address=_shown(addresses.get(heard.subject_key)))
-            for heard in events
-        ]
-
-
-def _shown(address: Any) -> dict[str, str] | None:  # noqa: ANN401 - a canonical address or None
-    return {"kind": address.kind, "value": address.value} if address is not None else None
+        return await self.ledger.telling.told(events, self.view)
 
 
 @get("/v1/events", opt={"scope": "event:read"})
@@ -149,9 +142,11 @@ async def _subscriber(request: ApiRequest, after: str) -> Subscriber:
         # Two readers of one URL could each take another of the two (ASVS 15.3.7).
         if len(request.query_params.getall(name)) > 1:
             raise InputError("this parameter is given once", pointer=f"/query/{name}", code="value")
-    with_address = _flag(request, "address")
-    if with_address and "subject:resolve" not in principal.scopes:
-        raise ApiError(403, "insufficient-scope", "The key may not do this", "the key lacks subject:resolve")
+    view = View(_flag(request, "address"), _source(request))
+    if view.with_address:
+        require_scope(principal, RESOLVE)
+    if view.source is not None:
+        require_source(principal, view.source)
     wanted = Filter(
         types=_names(request, "types"),
         senders=_names(request, "senders"),
@@ -159,7 +154,7 @@ async def _subscriber(request: ApiRequest, after: str) -> Subscriber:
         channels=_names(request, "channels"),
     )
     position = await ledger.feed.latest() if after == "now" else _number(after, "after")
-    return Subscriber(ledger, position, wanted, with_address)
+    return Subscriber(ledger, position, wanted, view)
 
 
 def _names(request: ApiRequest, name: str) -> frozenset[str]:
@@ -167,6 +162,13 @@ def _names(request: ApiRequest, name: str) -> frozenset[str]:
     if len(names) > _NAMES_MAX:
         raise InputError(f"at most {_NAMES_MAX} names", pointer=f"/query/{name}", code="too_many")
     return frozenset(names)
+
+
+def _source(request: ApiRequest) -> str | None:
+    source: str | None = request.query_params.get("source")
+    if source is not None and not 1 <= len(source) <= SOURCE_MAX:
+        raise InputError(f"1 to {SOURCE_MAX} characters", pointer="/query/source", code="value")
+    return source
 
 
 def _flag(request: ApiRequest, name: str) -> bool:

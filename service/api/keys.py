@@ -10,7 +10,7 @@ from msgspec import Meta
 from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey, TooManyKeysError
 from service.api.key_format import is_key_id
-from service.api.principal import SCOPES, WRITES, InsufficientScopeError, Principal, Quota
+from service.api.principal import SCOPES, WRITES, InsufficientScopeError, Principal, Quota, covers, is_scope
 from service.api.problems import ApiError
 from service.api.reading import get
 from service.api.services import Services
@@ -18,13 +18,15 @@ from service.api.times import rfc3339
 from service.core.errors import InputError, NotFoundError
 
 MANAGE = "key:manage"
+SOURCES_MAX = 16
+"""Sources that one key may speak for."""
 
 
 class NewKeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A key to make. `label` names the client, which has at most two live keys."""
 
     label: Annotated[str, Meta(min_length=1, max_length=100)]
-    scopes: Annotated[list[str], Meta(min_length=1, max_length=len(SCOPES))]
+    scopes: Annotated[list[str], Meta(min_length=1, max_length=len(SCOPES) + SOURCES_MAX)]
     days: Annotated[int, Meta(ge=1, le=KEY_DAYS_MAX)] = 90
     requests_per_minute: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     addresses_per_day: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
@@ -82,9 +84,9 @@ async def issue_key(request: ApiRequest) -> Response[bytes]:
 def _wanted(body: NewKeyBody, principal: Principal) -> NewKey:
     scopes = frozenset(body.scopes)
     for place, scope in enumerate(body.scopes):
-        if scope not in SCOPES:
+        if not is_scope(scope):
             raise InputError("there is no such scope", pointer=f"/scopes/{place}", code="value")
-    for scope in sorted(scopes - principal.scopes):
+    for scope in sorted(name for name in scopes if not covers(principal.scopes, name)):
         raise InsufficientScopeError(scope, f"a key cannot be given {scope}: the caller lacks it")
     own = principal.quota
     quota = Quota(

@@ -1,5 +1,6 @@
 """Who is calling and what they may do: scopes, quotas, and the ledger, all from the credential alone."""
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +23,12 @@ SCOPES = {
     "subscription:manage": "begin, look at and end webhooks",
     "key:manage": "make, list and revoke API keys; never with more than the own scopes",
 }
+RESOLVE = "subject:resolve"
+SOURCE = "source:"
+"""`source:NAME`: the credential speaks for this source of events, and is told its own ids for people."""
+
+# What a scope may hold (RFC 6749 section 3.3), behind the prefix.
+_SOURCE_SCOPE = re.compile(r"source:[\x21\x23-\x5b\x5d-\x7e]{1,200}")
 PUBLIC = "public"
 
 READS, WRITES = "reads", "writes"
@@ -90,6 +97,24 @@ class InsufficientScopeError(ApiError):
             "The credential may not do this",
             detail or f"the credential lacks {wanted}",
             headers={"www-authenticate": challenge},
+        )
+
+
+def is_scope(name: str) -> bool:
+    """Whether a credential may hold this: one of `SCOPES`, or the scope of a source."""
+    return name in SCOPES or _SOURCE_SCOPE.fullmatch(name) is not None
+
+
+def covers(held: frozenset[str], wanted: str) -> bool:
+    """Whether who holds these scopes may do this. Who may see addresses may see any source's ids for them."""
+    return wanted in held or (wanted.startswith(SOURCE) and RESOLVE in held)
+
+
+def require_source(principal: Principal, source: str) -> None:
+    """Refuse a caller who does not speak for this source of events."""
+    if not covers(principal.scopes, SOURCE + source):
+        raise InsufficientScopeError(
+            f"{SOURCE}NAME", f"the credential lacks the scope {SOURCE}NAME of this source, and {RESOLVE}"
         )
 
 

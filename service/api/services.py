@@ -26,6 +26,7 @@ from service.ledger.publications import Publications
 from service.ledger.published import PublishedLog
 from service.ledger.rehearsal import Rehearsal
 from service.ledger.subscriptions import Subscriptions
+from service.ledger.telling import Telling
 from service.ledger.unsubscribe import Unsubscribe
 
 Probe = Callable[[], Awaitable[None]]
@@ -48,6 +49,7 @@ class LedgerServices:
     published: PublishedLog
     unsubscribe: Unsubscribe
     feed: Feed
+    telling: Telling
     publications: Publications
     rehearsal: Rehearsal
     kept_answers: KeptAnswers

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from service.api.bodies import ApiRequest, convert, read_json, respond
-from service.api.principal import WRITES, Principal, require_scope
+from service.api.principal import RESOLVE, WRITES, Principal, require_scope, require_source
 from service.api.reading import get
 from service.api.services import LedgerServices, Services, ledger_of
 from service.api.times import rfc3339
@@ -32,7 +32,10 @@ T = TypeVar("T")
 
 
 class SubscriptionBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A subscription to begin. An empty filter: everything. `after`: a position; left out, from now on."""
+    """A subscription to begin. An empty filter: everything. `after`: a position; left out, from now on.
+
+    `source`: whose own ids for people are told (`external_id`).
+    """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     url: Annotated[str, Meta(min_length=1, max_length=URL_MAX)]
@@ -41,6 +44,7 @@ class SubscriptionBody(msgspec.Struct, forbid_unknown_fields=True):
     categories: Names = []
     channels: Names = []
     address: bool = False
+    source: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     after: Position | None = None
 
 
@@ -74,6 +78,7 @@ class SubscriptionView(msgspec.Struct):
     categories: list[str]
     channels: list[str]
     address: bool
+    source: str | None
     status: str
     reason: str | None
     created_at: str
@@ -122,6 +127,7 @@ def view(found: Subscription, head: int) -> SubscriptionView:
         categories=sorted(wanted.categories),
         channels=sorted(wanted.channels),
         address=found.with_address,
+        source=found.source,
         status=found.status,
         reason=found.reason,
         created_at=rfc3339(found.created_at_ms),
@@ -193,11 +199,13 @@ async def create_subscription(request: ApiRequest) -> Response[bytes]:
     body = convert(await read_json(request), SubscriptionBody)
     if body.address:
         # Whoever lets others be told addresses must be allowed to see them.
-        require_scope(request.state.principal, "subject:resolve")
+        require_scope(request.state.principal, RESOLVE)
+    if body.source is not None:
+        require_source(request.state.principal, body.source)
     wanted = Filter(*map(frozenset, (body.types, body.senders, body.categories, body.channels)))
     ledger = _own(request)
     found, secret = await ledger.subscriptions.create(
-        Definition(body.name, body.url, wanted, body.address, body.after)
+        Definition(body.name, body.url, wanted, body.address, body.after, body.source)
     )
     shown = view(found, await ledger.subscriptions.head())
     shown.secret = secret

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.api.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey
-from service.api.principal import SCOPES, Quota
+from service.api.principal import SCOPES, SOURCE, Quota, is_scope
 from service.cli.options import database_options, settings_from
 from service.cli.signing_keys import retire_signing, rotate_signing
 from service.core.errors import NotFoundError
@@ -23,6 +23,26 @@ from service.wiring.compose import default_quota, open_access
 from service.wiring.database import database, make_fit
 from service.wiring.key_ring import StoredKeyDesk
 from service.wiring.ledgers import ensure_ledger
+
+ALL = "all"
+
+
+class Scope(click.ParamType[str]):
+    """A scope, or `all` of those that have a fixed name."""
+
+    name = "scope"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What `--help` says may stand here."""
+        del param, ctx
+        return f"[{'|'.join((*SCOPES, ALL, SOURCE))}NAME]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The scope; fails for what is none."""
+        if value != ALL and not is_scope(value):
+            self.fail(f"{value!r} is not one of {', '.join((*SCOPES, ALL, SOURCE))}NAME", param, ctx)
+        return value
+
 
 _QUOTA = click.IntRange(1, 2**31 - 1)
 
@@ -43,8 +63,8 @@ keys.add_command(retire_signing)
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice([*SCOPES, "all"]),
-    help="What the key may do; repeatable.",
+    type=Scope(),
+    help="What the key may do; repeatable. source:NAME: it is told that source's own ids for people.",
 )
 @click.option(
     "--label",
@@ -70,7 +90,7 @@ def create(  # noqa: PLR0913 - one a flag
     as_json: bool,
 ) -> None:
     """Make a key and print it: it is not kept, and cannot be shown again."""
-    wanted = frozenset(SCOPES) if "all" in scopes else frozenset(scopes)
+    wanted = frozenset(scopes) - {ALL} | (frozenset(SCOPES) if ALL in scopes else frozenset())
 
     async def work(settings: Settings, access: AccessStore) -> tuple[str, KeyInfo]:
         default = default_quota(settings)

@@ -45,11 +45,13 @@ def _shared(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--category", "categories", multiple=True, help="Repeatable. [default: all]")
 @click.option("--channel", "channels", multiple=True, help="Repeatable. [default: all]")
 @click.option("--with-address", is_flag=True, help="Tell the address each event concerns.")
+@click.option("--source", help="Tell this source's own id for each person. [default: none]")
 @click.option("--after", type=click.IntRange(0), help="Begin after this position. [default: from now on]")
 def create(*, as_json: bool, name: str, url: str, **options: Any) -> None:  # noqa: ANN401 - options
     """Begin one, and print its secret: it cannot be shown again."""
     kinds = [frozenset(options.pop(kind)) for kind in ("types", "senders", "categories", "channels")]
-    asked = Definition(name, url, Filter(*kinds), options.pop("with_address"), options.pop("after"))
+    shown = (options.pop(option) for option in ("with_address", "after", "source"))
+    asked = Definition(name, url, Filter(*kinds), *shown)
 
     async def work(use: Subscriptions) -> dict[str, Any]:
         found, secret = await use.create(asked)

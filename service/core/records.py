@@ -28,6 +28,7 @@ _SECRETS_KEPT: Final = 64
 _SUBJECT_TAG: Final = b"clv1/subject"
 _DEDUP_TAG: Final = b"clv1/dedup"
 _BODY_TAG: Final = b"clv1/body"
+_SOURCE_TAG: Final = b"clv1/source"
 _COMMIT_TAG: Final = b"clv1/commit"
 _CHAIN_TAG: Final = b"clv1/chain"
 _HEAD_TAG: Final = b"clv1/head"
@@ -157,6 +158,11 @@ def dedup_key(secret: bytes, source: str, source_event_id: str) -> bytes:
     return _keyed(
         secret, _DEDUP_TAG + len(source_bytes).to_bytes(2) + source_bytes + source_event_id.encode()
     )
+
+
+def source_tag(secret: bytes, source: str) -> bytes:
+    """The keyed hash by which what one source says of a subject is found again, without keeping its name."""
+    return _keyed(secret, _SOURCE_TAG + source.encode())
 
 
 def body_tag(secret: bytes, content: bytes) -> bytes:

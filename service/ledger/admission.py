@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.core.canonical import canonical_json
 from service.core.errors import EventError
@@ -17,12 +18,14 @@ from service.core.events import (
     recorded_from_body,
 )
 from service.core.notes import Signer
-from service.core.records import body_tag, dedup_key, evidence_commitment, subject_key
+from service.core.records import body_tag, dedup_key, evidence_commitment, source_tag, subject_key
 from service.ledger.addresses import CanonicalAddress, canonical_address
 from service.ledger.keys import LedgerKeys
 from service.ledger.ports import Randomness
 
 _OPENING_SIZE = 32
+_PEOPLE = ("address", "other", "old", "new")
+"""The parts that an address of the person plays whom the caller's `external_id` stands for."""
 _POINTERS = {"old": "/from/value", "new": "/to/value", "other": "/other_addresses"}
 
 
@@ -35,7 +38,10 @@ class PendingDocument(Struct, frozen=True, gc=False):
 
 
 class PendingEntry(Struct, frozen=True, gc=False):
-    """One leaf to come: the event as one subject's chain will hold it."""
+    """One leaf to come: the event as one subject's chain will hold it.
+
+    `external_id`: the tag of the event's source and its own id for the person, which is no part of the leaf.
+    """
 
     subject_key: bytes
     address: bytes
@@ -44,6 +50,7 @@ class PendingEntry(Struct, frozen=True, gc=False):
     opening: bytes
     evidence: bytes | None
     evidence_commitment: bytes | None
+    external_id: tuple[bytes, str] | None = None
 
 
 class Admitted(Struct, frozen=True, gc=False):
@@ -93,11 +100,15 @@ class Admission:
         sides = [self._side(participant) for participant in participants(event)]
         keys = [subject_key(secret, kind, value) for kind, value, _ in sides]
         entries = []
+        named = (source_tag(secret, event.source), event.external_id) if event.external_id else None
         if len(set(keys)) != len(keys):
             raise EventError("two of these addresses are the same", pointer="/address", code="duplicate")
         for position, (kind, value, role) in enumerate(sides):
             body = record_body(event, role, _counterpart(role, position, keys))
-            entries.append(self._entry(keys[position], f"{kind}:{value}".encode(), body, evidence))
+            entry = self._entry(keys[position], f"{kind}:{value}".encode(), body, evidence)
+            if named is not None and kind != "sender" and role in _PEOPLE:
+                entry = replace(entry, external_id=named)
+            entries.append(entry)
         return Admitted(
             entries=tuple(entries),
             dedup_key=dedup_key(secret, event.source, event.source_event_id),

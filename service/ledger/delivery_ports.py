@@ -8,6 +8,7 @@ from typing import Protocol
 from service.ledger.cloud_events import Filter
 from service.ledger.deliveries import Answer, Ended, Endpoint, Lane, Waits
 from service.ledger.subscriptions import NewDelivery, Status
+from service.ledger.telling import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Listening:
     subscription_id: str
     cursor: int
     wanted: Filter
-    with_address: bool
+    view: View
     replay_cursor: int | None
     replay_to: int | None
     room: int

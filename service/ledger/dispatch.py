@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.core.errors import QuestionError
-from service.ledger.cloud_events import Heard, cloud_event, event_id
+from service.ledger.cloud_events import Heard, event_id
 from service.ledger.deliveries import (
     CONCURRENCY,
     DISABLE_ATTEMPTS,
@@ -40,6 +40,7 @@ from service.ledger.feed import Feed
 from service.ledger.keys import Sealer
 from service.ledger.ports import Clock, SecretRow, Store
 from service.ledger.subscriptions import VERIFICATION, NewDelivery, answer_context, secrets_context
+from service.ledger.telling import Telling
 from service.ledger.vault import Vault
 from service.ledger.webhook_signatures import Secrets, signed_headers
 
@@ -55,6 +56,7 @@ class Parts:
     rows: DeliveryStore
     store: Store
     feed: Feed
+    telling: Telling
     sealer: Sealer
     vault: Vault
     signing: Ed25519PrivateKey
@@ -128,7 +130,7 @@ class Dispatch:
         )
 
     def _body(self, claimed: Claimed, secret: SecretRow | None) -> bytes:
-        """The body with the address where it was frozen with one and the person was not erased since."""
+        """The body with all that is private where it was frozen so, and the person was not erased since."""
         if claimed.sealed is None or secret is None:
             return claimed.body
         sealer = self._parts.sealer
@@ -160,7 +162,7 @@ class Dispatch:
 
     async def _frozen(self, one: Listening, lane: Lane, events: Sequence[Heard]) -> list[NewDelivery]:
         now = self._parts.clock()
-        sealed = await self._sealed(one, events) if one.with_address and events else {}
+        sealed = await self._sealed(one, events) if not one.view.is_pseudonymous else {}
         return [
             NewDelivery(
                 subscription_id=one.subscription_id,
@@ -169,7 +171,7 @@ class Dispatch:
                 subject_key=heard.subject_key,
                 event_id=event_id(heard.leaf_hash),
                 type=heard.type,
-                body=msgspec.json.encode(cloud_event(self._parts.origin, heard)),
+                body=msgspec.json.encode(self._parts.telling.event(heard)),
                 sealed=sealed.get(heard.index),
                 tries=0,
                 next_attempt_ms=now,
@@ -179,20 +181,16 @@ class Dispatch:
         ]
 
     async def _sealed(self, one: Listening, events: Sequence[Heard]) -> dict[int, bytes]:
-        """The bodies with the address, each sealed under the person's own key: an erasure reaches them."""
-        keys = {heard.subject_key for heard in events}
-        addresses = await self._parts.feed.addresses(keys)
-        async with self._parts.store.snapshot() as snapshot:
-            secrets = await snapshot.secrets(list(keys))
+        """The bodies with all that is private, sealed under the person's own key: an erasure reaches them."""
+        telling, sealer = self._parts.telling, self._parts.sealer
+        people = await telling.people((heard.subject_key for heard in events), one.view)
         sealed = {}
         for heard in events:
-            address, secret = addresses.get(heard.subject_key), secrets.get(heard.subject_key)
-            if address is not None and secret is not None:
-                shown = {"kind": address.kind, "value": address.value}
-                body = msgspec.json.encode(cloud_event(self._parts.origin, heard, address=shown))
-                cipher = self._parts.sealer.open_subject(heard.subject_key, secret.wrapped_key)
+            person = people.get(heard.subject_key)
+            if person is not None and person.is_shown:
+                body = msgspec.json.encode(telling.event(heard, person))
                 context = _context(one.subscription_id, heard.index)
-                sealed[heard.index] = self._parts.sealer.seal(cipher, body, context)
+                sealed[heard.index] = sealer.seal(person.cipher, body, context)
         return sealed
 
     async def _record(self, turn: Turn, ended: Sequence[Attempted]) -> list[str]:

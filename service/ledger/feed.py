@@ -7,13 +7,12 @@ last is kept in memory, so that a thousand subscribers who wait at the end cost 
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.core.entries import EventEntry, decode_entry, recorded_at_ms
 from service.core.errors import QuestionError
 from service.core.history import logged_event
-from service.ledger.addresses import CanonicalAddress
 from service.ledger.cloud_events import EVERYTHING, Filter, Heard
 from service.ledger.opening import OpenedEvent, Opener
 from service.ledger.ports import Bell, EntryRow, SealedRow, SecretRow, Snapshot, Store
@@ -23,7 +22,6 @@ SCANNED_MAX = 2_000
 TAIL_MAX = 4_096
 """Events kept in memory for those who wait at the end of the log."""
 TAIL_BEGINS = 256
-ADDRESS_KINDS = ("email", "phone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +68,6 @@ class Feed:
         """The position up to which everything is committed."""
         async with self._store.snapshot() as snapshot:
             return (await snapshot.head()).position
-
-    async def addresses(self, keys: Iterable[bytes]) -> dict[bytes, CanonicalAddress]:
-        """The addresses of those subjects that have one and were not erased."""
-        async with self._store.snapshot() as snapshot:
-            secrets = await snapshot.secrets(list(set(keys)))
-        opened = {key: self._opener.address(key, secret) for key, secret in secrets.items()}
-        return {key: one for key, one in opened.items() if one is not None and one.kind in ADDRESS_KINDS}
 
     def _from_memory(self, after: int, wanted: Filter, limit: int) -> Page | None:
         if not self._tail_from <= after <= self._tail_to:

@@ -71,6 +71,11 @@ class LedgerKeys:
         return (*self.link_secrets, derived)
 
 
+def external_id_context(source_tag: bytes) -> bytes:
+    """What a source's own id for a subject is sealed for; each subject has a key of its own."""
+    return b"clv1/external-id/" + source_tag
+
+
 class Sealer:
     """AES-256-GCM under a data key per subject, each wrapped by the ledger's key.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -160,6 +160,8 @@ class Batch:
     secrets: dict[bytes, SecretRow]
     strata: dict[str, bytes]
     documents: list[DocumentRow]
+    external_ids: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+    """By subject key and tag of the source, the source's own id for the person, sealed."""
 
 
 class Transaction(Protocol):
@@ -226,6 +228,9 @@ class Snapshot(Protocol):
 
     async def secrets(self, keys: Sequence[bytes]) -> dict[bytes, SecretRow]:
         """The subjects' wrapped keys and sealed addresses; erased subjects have none."""
+
+    async def external_ids(self, keys: Sequence[bytes], source_tag: bytes) -> dict[bytes, bytes]:
+        """The sealed ids that this source gave for those of the subjects for whom it gave one."""
 
     async def hashes(self, ranges: Iterable[HashRange]) -> dict[HashRange, list[bytes]]:
         """Leaf hashes (level 0) and tile roots, as a Merkle plan asks for them."""

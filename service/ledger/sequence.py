@@ -19,7 +19,7 @@ from service.core.notes import Signer
 from service.core.records import ZERO_HASH, chain, commitment, head_value, record_bytes
 from service.core.succession import KeyHistory, succession_entry
 from service.ledger.admission import Admitted, PendingEntry
-from service.ledger.keys import LedgerKeys, Sealer
+from service.ledger.keys import LedgerKeys, Sealer, external_id_context
 from service.ledger.ports import Batch, DocumentRow, EntryRow, Head, SealedRow, SecretRow, SubjectRow
 
 
@@ -65,6 +65,7 @@ class Epoch:
         self._records: list[SealedRow] = []
         self._secrets: dict[bytes, SecretRow] = {}
         self._documents: list[DocumentRow] = []
+        self._external_ids: dict[tuple[bytes, bytes], bytes] = {}
         self._tiles: list[TileRoot] = []
         self.signers = keys.signers
         self.history: KeyHistory | None = None
@@ -154,6 +155,10 @@ class Epoch:
     def _seal(self, state: _SubjectState, entry: PendingEntry, index: int, record: bytes) -> None:
         context = index.to_bytes(8)
         evidence = entry.evidence
+        if entry.external_id is not None:
+            tag, value = entry.external_id
+            sealed = self._sealer.seal(state.cipher, value.encode(), external_id_context(tag))
+            self._external_ids[entry.subject_key, tag] = sealed
         self._records.append(
             SealedRow(
                 index=index,
@@ -190,6 +195,7 @@ class Epoch:
             secrets=self._secrets,
             strata=dict(strata),
             documents=self._documents,
+            external_ids=self._external_ids,
         )
 
     def _close_head(self, map_root: bytes) -> Head:

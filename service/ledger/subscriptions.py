@@ -1,7 +1,7 @@
 """Subscriptions: who is told of what happens, how to begin, pause, resume, replay and look at it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -28,13 +28,17 @@ _ONE_TRY = len(SCHEDULE_MS)
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a subscriber asks for. `after`: the position to begin after; None: from now on."""
+    """What a subscriber asks for. `after`: the position to begin after; None: from now on.
+
+    `source`: whose own ids for people it is told; None: nobody's.
+    """
 
     name: str
     url: str
     wanted: Filter = field(default_factory=Filter)
     with_address: bool = False
     after: int | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Subscription:
     url: str
     wanted: Filter
     with_address: bool
+    source: str | None
     status: Status
     reason: str | None
     secrets: bytes = field(repr=False)
@@ -62,7 +67,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A delivery to make: its frozen body, and the same with the address in it, sealed."""
+    """A delivery to make: its frozen body, and the same with what is private in it, sealed."""
 
     subscription_id: str
     lane: Lane
@@ -185,7 +190,7 @@ class Subscriptions:
         subscription_id = f"sub_{self._random(_ID_SIZE).hex()}"
         secret = Secret(self._random(SECRET_SIZE))
         sealed = self._vault.seal(Secrets((secret,)).encode(), secrets_context(subscription_id))
-        definition = Definition(asked.name, url, asked.wanted, asked.with_address, after)
+        definition = replace(asked, url=url, after=after)
         await self._rows.create(subscription_id, definition, sealed, self._clock())
         await self.verify(subscription_id)
         return await self.read(subscription_id), secret.text
@@ -277,11 +282,9 @@ class Subscriptions:
         """The attempts at one delivery, with the first KiB of each answer. Raises `NotFoundError`."""
         await self.read(subscription_id)
         rows = await self._rows.attempts(subscription_id, lane, position)
+        context = answer_context(subscription_id)
         return [
-            AttemptRow(*_shown(row), self._vault.open(row.answer, answer_context(subscription_id)))
-            if row.answer
-            else row
-            for row in rows
+            replace(row, answer=self._vault.open(row.answer, context)) if row.answer else row for row in rows
         ]
 
     async def delete(self, subscription_id: str) -> None:
@@ -342,7 +345,3 @@ def secrets_context(subscription_id: str) -> str:
 def answer_context(subscription_id: str) -> str:
     """What the answers of its endpoint are sealed for."""
     return f"answer/{subscription_id}"
-
-
-def _shown(row: AttemptRow) -> tuple[int, int, int, str, int | None]:
-    return row.attempt, row.started_at_ms, row.ended_at_ms, row.outcome, row.status

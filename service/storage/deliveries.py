@@ -12,6 +12,7 @@ from service.ledger.deliveries import BREAKER_FAILURES, CONCURRENCY, PROBE_MS, E
 from service.ledger.delivery_ports import Claimed, EndpointState, Listening, Move, Record
 from service.ledger.dispatch import QUEUE_MAX
 from service.ledger.subscriptions import NewDelivery
+from service.ledger.telling import View
 from service.storage.fence import FencedPool
 from service.storage.postgres import unavailable_on_failure
 from service.storage.queries import SQL
@@ -45,7 +46,13 @@ class PostgresDeliveries:
         with unavailable_on_failure():
             rows = await self._pool.fetch(SQL["listening"], self._ledger_id, head, QUEUE_MAX)
         return [
-            Listening(row[0], row[1], Filter(*(frozenset(names) for names in row[2:6])), *row[6:])
+            Listening(
+                row[0],
+                row[1],
+                Filter(*(frozenset(names) for names in row[2:6])),
+                View(row[6], row[7]),
+                *row[8:],
+            )
             for row in rows
         ]
 

@@ -2,7 +2,7 @@
 
 -- listening --
 -- Enabled subscriptions that the log has outrun, and those in the middle of a replay, with room in each queue.
-SELECT subscription_id, cursor, types, senders, categories, channels, with_address, replay_cursor, replay_to,
+SELECT subscription_id, cursor, types, senders, categories, channels, with_address, source, replay_cursor, replay_to,
        $3 - (SELECT count(*) FROM (SELECT FROM delivery d WHERE d.ledger_id = $1 AND d.lane = 'live'
              AND d.subscription_id = s.subscription_id AND d.state = 'waiting' LIMIT $3) q) AS room,
        $3 - (SELECT count(*) FROM (SELECT FROM delivery d WHERE d.ledger_id = $1 AND d.lane = 'replay'
@@ -154,13 +154,14 @@ DELETE FROM delivery WHERE ledger_id = $1 AND ended_at_ms < $2 AND (state = 'don
 
 -- create_subscription --
 INSERT INTO subscription (ledger_id, subscription_id, name, url, types, senders, categories, channels, with_address,
-                          secrets, created_at_ms, cursor, status, control_count, enabled_at_ms, failures,
+                          secrets, created_at_ms, cursor, source, status, control_count, enabled_at_ms, failures,
                           open_until_ms, replay_ready_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'pending', 0, $11, 0, 0, 0)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'pending', 0, $11, 0, 0, 0)
 
 -- subscriptions --
 -- `backlog`: what waits, and what of the log was not looked at yet, of which a filter may leave out some.
-SELECT s.subscription_id, s.name, s.url, s.types, s.senders, s.categories, s.channels, s.with_address, s.status,
+SELECT s.subscription_id, s.name, s.url, s.types, s.senders, s.categories, s.channels, s.with_address,
+       s.source, s.status,
        s.reason, s.secrets, s.created_at_ms, s.disabled_at_ms, s.cursor, s.enabled_at_ms, s.failures,
        s.failing_since_ms, s.last_success_ms, s.last_failure_ms, s.open_until_ms, s.replay_cursor, s.replay_to,
        w.waiting, w.oldest_ms, w.dead

@@ -60,6 +60,7 @@ class Subscription(SQLModel, table=True):
     categories: list[str] = Field(sa_column=_names("categories"))
     channels: list[str] = Field(sa_column=_names("channels"))
     with_address: bool = Field(sa_column=Column("with_address", Boolean, nullable=False))
+    source: str | None = Field(default=None, sa_column=_text("source", nullable=True))
     status: str = Field(sa_column=_text("status"))
     reason: str | None = Field(default=None, sa_column=_text("reason", nullable=True))
     secrets: bytes = Field(sa_column=_bytes("secrets"))
@@ -78,8 +79,25 @@ class Subscription(SQLModel, table=True):
     replay_ready_ms: int = Field(sa_column=_bigint("replay_ready_ms"))
 
 
+class Relay(SQLModel, table=True):
+    """How far one relay to a message broker has come, and which process holds it until when.
+
+    `destination`: the kind of broker and the place in it, where this cursor means something.
+    """
+
+    __tablename__ = "relay"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    ledger_id: int = Field(sa_column=_ledger_id())
+    name: str = Field(sa_column=_key("name"))
+    destination: str = Field(sa_column=_text("destination"))
+    cursor: int = Field(sa_column=_bigint("cursor"))
+    owner: str | None = Field(default=None, sa_column=_text("owner", nullable=True))
+    lease_until_ms: int = Field(sa_column=_bigint("lease_until_ms"))
+
+
 class Delivery(SQLModel, table=True):
-    """One event on its way to one endpoint. `body` is frozen; `sealed` is the same with the address in it.
+    """One event on its way to one endpoint. `body` is frozen; `sealed` is the same with all that is private.
 
     `position` is the log's, in the lane `control` a number of the subscription's own. `sealed` opens with the
     subject's own key only, so that an erasure reaches it.

@@ -179,6 +179,10 @@ class PostgresReader:
         """The subjects' wrapped keys and sealed addresses; erased subjects have none."""
         return {row[0]: SecretRow(row[1], row[2]) for row in await self._fetch("secrets", list(keys))}
 
+    async def external_ids(self, keys: Sequence[bytes], source_tag: bytes) -> dict[bytes, bytes]:
+        """The sealed ids that this source gave for those of the subjects for whom it gave one."""
+        return {row[0]: row[1] for row in await self._fetch("external_ids", list(keys), source_tag)}
+
     async def hashes(self, ranges: Iterable[HashRange]) -> dict[HashRange, list[bytes]]:
         """Leaf hashes (level 0) and tile roots, as a Merkle plan asks for them."""
         found: dict[HashRange, list[bytes]] = {}
@@ -257,7 +261,8 @@ class PostgresTransaction(PostgresReader):
         if before is None:
             await self._fetch("create_head", ZERO_HASH)
         place = (before.size, before.root) if before is not None else (0, ZERO_HASH)
-        moved = await self._fetch("write_batch", *_columns(batch), *astuple(batch.head), *place)
+        named = _external_ids(batch)
+        moved = await self._fetch("write_batch", *_columns(batch), *astuple(batch.head), *place, *named)
         if not moved:
             raise ForkError("the head moved under a lock that should have held it")
 
@@ -274,6 +279,12 @@ def _columns(batch: Batch) -> Iterator[Sequence[object]]:
     yield from _fields(subjects.values(), ("event_count", "last_index", "chain", "standing"))
     yield from (list(batch.strata), list(batch.strata.values()))
     yield from _fields(batch.documents, ("digest", "kind", "index", "body"))
+
+
+def _external_ids(batch: Batch) -> Iterator[Sequence[object]]:
+    yield [key for key, _ in batch.external_ids]
+    yield [tag for _, tag in batch.external_ids]
+    yield list(batch.external_ids.values())
 
 
 def _fields(rows: Collection[object], names: Sequence[str]) -> Iterator[Sequence[object]]:

@@ -37,6 +37,10 @@ WHERE s.ledger_id = $1 AND s.subject_key = ANY($2::bytea[])
 SELECT subject_key, wrapped_key, sealed_address
 FROM subject_secret WHERE ledger_id = $1 AND subject_key = ANY($2::bytea[])
 
+-- external_ids --
+SELECT subject_key, sealed
+FROM external_id WHERE ledger_id = $1 AND subject_key = ANY($2::bytea[]) AND source_tag = $3
+
 -- strata --
 SELECT prefix, slots FROM map_stratum WHERE ledger_id = $1 AND prefix = ANY($2::text[])
 
@@ -80,6 +84,10 @@ WITH entries AS (
     INSERT INTO document (ledger_id, digest, kind, index, body)
     SELECT $1, * FROM unnest($24::bytea[], $25::text[], $26::bigint[], $27::bytea[])
     ON CONFLICT (ledger_id, digest) DO NOTHING
+), external AS (
+    INSERT INTO external_id (ledger_id, subject_key, source_tag, sealed)
+    SELECT $1, * FROM unnest($41::bytea[], $42::bytea[], $43::bytea[])
+    ON CONFLICT (ledger_id, subject_key, source_tag) DO UPDATE SET sealed = excluded.sealed
 ), signed AS (
     INSERT INTO checkpoint (ledger_id, size, note) VALUES ($1, $28, $38)
 )

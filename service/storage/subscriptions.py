@@ -51,7 +51,7 @@ class PostgresSubscriptions:
         await self._fetch(
             "create_subscription",
             *(subscription_id, asked.name, asked.url, *names),
-            *(asked.with_address, secrets, now_ms, asked.after),
+            *(asked.with_address, secrets, now_ms, asked.after, asked.source),
         )
 
     async def find(self, subscription_id: str | None = None) -> list[Subscription]:
@@ -112,5 +112,5 @@ def _missing() -> NotFoundError:
 
 def _subscription(row: Any) -> Subscription:  # noqa: ANN401 - a row
     wanted = Filter(*(frozenset(names) for names in row[3:7]))
-    values: list[Any] = [*row[:3], wanted, *row[7:14], Endpoint(*row[14:20]), *row[20:]]
+    values: list[Any] = [*row[:3], wanted, *row[7:15], Endpoint(*row[15:21]), *row[21:]]
     return Subscription(*values)

@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 from jwt.exceptions import PyJWTError
 
-from service.api.principal import SCOPES, Principal, Quota
+from service.api.principal import Principal, Quota, is_scope
 from service.ledger.ports import Clock
 from service.wiring.issuers import IssuerKeys
 
@@ -137,4 +137,6 @@ def _client(issuer: str, client_id: object) -> str:
 def _scopes(claim: object) -> frozenset[str]:
     """Those of the token's scopes that mean something here (RFC 8693 section 4.2: a spaced string)."""
     named = claim.split() if isinstance(claim, str) else claim
-    return frozenset(SCOPES.keys() & set(named)) if isinstance(named, list) else frozenset()
+    if not isinstance(named, list):
+        return frozenset()
+    return frozenset(name for name in named if isinstance(name, str) and is_scope(name))

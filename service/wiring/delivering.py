@@ -119,6 +119,7 @@ def _open(  # noqa: PLR0913 - what a worker is made of
         rows=rows,
         store=ledger.store,
         feed=Feed(ledger.store, Opener(ledger.sealer), watch),
+        telling=ledger.telling(),
         sealer=ledger.sealer,
         vault=Vault(keys.wrapping_key, os.urandom),
         signing=webhook_signing_key(keys.wrapping_key),

@@ -33,6 +33,7 @@ from service.ledger.published import PublishedLog
 from service.ledger.rehearsal import Rehearsal
 from service.ledger.startup import check_start
 from service.ledger.subscriptions import Subscriptions
+from service.ledger.telling import Telling
 from service.ledger.unsubscribe import Unsubscribe
 from service.ledger.vault import Vault, webhook_signing_key
 from service.settings import Settings, SettingsError
@@ -88,6 +89,10 @@ class LedgerParts:
         appender.meter = meter
         return appender
 
+    def telling(self) -> Telling:
+        """How events are told to subscribers."""
+        return Telling(self.store, self.sealer, self.keys)
+
     def services(self, appender: Appender, meter: Meter, bell: Bell) -> LedgerServices:
         """The use cases over it."""
         store, keys, admission = self.store, self.keys, self.admission
@@ -115,6 +120,7 @@ class LedgerParts:
             published=PublishedLog(store),
             unsubscribe=unsubscribe,
             feed=Feed(store, opener, bell),
+            telling=self.telling(),
             publications=Publications(store, opener, admission),
             rehearsal=Rehearsal(store, admission, catalogue, opener, clock=now_ms, stopwatch=time.monotonic),
             kept_answers=KeptAnswers(self.answers, keys, clock=now_ms, random=os.urandom),

@@ -1,8 +1,9 @@
 """Afterwards: what is sent again, what is kept and sealed, what is forgotten, and what is counted."""
 
 from service.delivery.worker import DEAD_KEPT_MS, DONE_KEPT_MS
-from tests.support.databases import execute
+from tests.support.databases import execute, fetch_value
 from tests.support.delivery_world import World
+from tests.support.http_service import withdrawal
 from tests.support.webhook_receiver import Receiver
 
 
@@ -73,3 +74,25 @@ async def test_attempts_and_lateness_are_counted(world: World, receiver: Receive
     text = world.metrics.text().decode()
     assert 'ledger_delivery_attempts_total{ledger="main",outcome="delivered"} 4.0' in text
     assert 'ledger_delivery_lag_seconds_count{ledger="main"} 3.0' in text
+
+
+async def test_a_subscriber_hears_its_own_id_for_a_person_until_that_is_erased(
+    world: World, receiver: Receiver
+) -> None:
+    await world.subscribe(receiver, source="crm")
+    receiver.answers(500)
+    named = withdrawal("named", source="crm", external_id="crm-canary-7")
+    assert (await world.service.record(named)).status_code == 201
+    await world.go()
+    frozen = fetch_value(
+        world.dsn,
+        "SELECT string_agg(encode(body || coalesce(sealed, ''), 'escape'), '') FROM delivery",
+    )
+    assert "crm-canary-7" not in str(frozen)
+    execute(world.dsn, "DELETE FROM subject_secret")
+    receiver.answers(200)
+    world.clock.move(minutes=1)
+    await world.go()
+    first, second = receiver.events
+    assert first.event["data"]["external_id"] == "crm-canary-7"
+    assert "external_id" not in second.event["data"]

@@ -31,10 +31,12 @@ ROWS = {
     "map_stratum": "($1, '', '')",
     "sealed_record": f"($1, 0, {HASH}, '', NULL)",
     "subject_secret": f"($1, {HASH}, '', '')",
+    "external_id": f"($1, {HASH}, {HASH}, '')",
+    "relay": "($1, 'r', '', 0, NULL, 0)",
     "idempotency": f"($1, {HASH}, {HASH}, '', 0, 0, NULL)",
     "quota_use": "($1, 'key', 0, 1, 0, NULL)",
     "subscription": "($1, 's', '', '', 'paused', '{}', '{}', '{}', '{}', false, NULL, '', 0, 0, 0, 0, 0, 0,"
-    " NULL, NULL, NULL, NULL, NULL, NULL, 0)",
+    " NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL)",
     "delivery": "($1, 's', 'live', '', '', 'done', 0, 0, 0, 0, '', '', 0, 0, NULL, NULL, NULL)",
     "delivery_attempt": "($1, 's', 'live', '', 0, 0, 0, 1, NULL, NULL)",
 }
@@ -47,6 +49,7 @@ INDEXED = {
     "known": ("1, ARRAY['x'::bytea]", "dedup_key = ANY"),
     "strata": ("1, ARRAY['x']", "prefix = ANY"),
     "leaf_hashes": ("1, 0, 10", "index >="),
+    "external_ids": ("1, ARRAY['x'::bytea], 'x'", "subject_key = ANY"),
     "records_of": ("1, 'x'", "subject_key ="),
     "covering_checkpoint": ("1, 5", "size >"),
     "successions": ("1", "ledger_id ="),

@@ -87,7 +87,7 @@ def execute(dsn: str, statement: str) -> None:
 
 
 def fetch_value(dsn: str, query: str) -> object:
-    """The first column of a query's first row; None where there is none."""
+    """The first column of a query's first row, as `execute`; None where there is none."""
 
     async def run() -> object:
         connection = await asyncpg.connect(dsn)
@@ -97,7 +97,8 @@ def fetch_value(dsn: str, query: str) -> object:
         finally:
             await connection.close()
 
-    return asyncio.run(run())
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, run()).result()
 
 
 def _container(stack: ExitStack) -> str | None:

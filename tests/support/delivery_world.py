@@ -58,11 +58,18 @@ class World:
         return self.delivering.workers[self.service.ledger_id]
 
     async def subscribe(
-        self, receiver: Receiver | str, *, wanted: Filter = CHANGES, with_address: bool = False
+        self,
+        receiver: Receiver | str,
+        *,
+        wanted: Filter = CHANGES,
+        with_address: bool = False,
+        source: str | None = None,
     ) -> str:
         """A verified subscription to consents and withdrawals from now on; its id."""
         url = receiver if isinstance(receiver, str) else receiver.url
-        found, secret = await self.subscriptions.create(Definition("test", url, wanted, with_address))
+        found, secret = await self.subscriptions.create(
+            Definition("test", url, wanted, with_address, source=source)
+        )
         self.secrets[found.subscription_id] = secret
         await self.go()
         return found.subscription_id

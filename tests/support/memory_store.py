@@ -5,7 +5,7 @@ commit can be made to fail, before or after it took effect, as a lost connection
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from operator import itemgetter
 from typing import Generic, Literal, TypeVar
@@ -68,6 +68,11 @@ class Table(Generic[K, V]):
                 raise ConstraintError(f"a row with this key exists: {key!r}")
             seen.add(key)
 
+    def put_all(self, rows: Mapping[K, V], version: int) -> None:
+        """Add or replace many rows."""
+        for key, row in rows.items():
+            self.put(key, row, version)
+
     def put(self, key: K, row: V | None, version: int) -> None:
         """Add, replace or (None) delete a row."""
         self._versions.setdefault(key, []).append((version, row))
@@ -88,6 +93,7 @@ class MemoryStore:
         self.indices_of: dict[bytes, list[int]] = {}
         self.subjects: Table[bytes, SubjectRow] = Table()
         self.secrets: Table[bytes, SecretRow] = Table()
+        self.external_ids: Table[tuple[bytes, bytes], bytes] = Table()
         self.strata: Table[str, bytes] = Table()
         self.documents: Table[bytes, DocumentRow] = Table()
         self.checkpoints: Table[int, bytes] = Table()
@@ -155,6 +161,7 @@ class MemoryStore:
             self.indices_of.setdefault(record.subject_key, []).append(record.index)
         for key, secret in batch.secrets.items():
             self.secrets.put(key, secret, version)
+        self.external_ids.put_all(batch.external_ids, version)
         for key, subject in batch.subjects.items():
             self.subjects.put(key, subject, version)
         for prefix, stratum in batch.strata.items():
@@ -218,6 +225,11 @@ class MemoryReader:
     async def secrets(self, keys: Sequence[bytes]) -> dict[bytes, SecretRow]:
         """The subjects' wrapped keys and sealed addresses; erased subjects have none."""
         return _found(self._store.secrets, keys, self._version)
+
+    async def external_ids(self, keys: Sequence[bytes], source_tag: bytes) -> dict[bytes, bytes]:
+        """The sealed ids that this source gave."""
+        found = _found(self._store.external_ids, [(key, source_tag) for key in keys], self._version)
+        return {key: sealed for (key, _), sealed in found.items()}
 
     async def hashes(self, ranges: Iterable[HashRange]) -> dict[HashRange, list[bytes]]:
         """Leaf hashes (level 0) and tile roots, as a Merkle plan asks for them."""

@@ -88,6 +88,7 @@ def openapi_document(app: Litestar) -> Json:
         if known is not None:
             paths.setdefault(path, {})[method] = _operation(path, known, handler)
     scopes = "".join(f"\n- `{name}`: {meaning}" for name, meaning in SCOPES.items())
+    scopes += "\n- `source:NAME`: be told the ids by which this source of events knows people"
     return {
         "openapi": "3.1.0",
         "info": {

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from service.api.contract import examples as ex
 from service.api.contract.parts import Schema
-from service.api.feed import LIMIT_DEFAULT, LIMIT_MAX, WAIT_SECONDS_MAX
+from service.api.feed import LIMIT_DEFAULT, LIMIT_MAX, SOURCE_MAX, WAIT_SECONDS_MAX
 
 
 def query(name: str, meaning: str, schema: Schema, *, example: Any) -> Schema:  # noqa: ANN401 - any JSON
@@ -48,6 +48,12 @@ FILTERS: Final = (
         "Show the address; needs the scope `subject:resolve`.",
         {"type": "boolean", "default": False},
         example=False,
+    ),
+    query(
+        "source",
+        "Show this source's own id for each person; needs the scope `source:NAME`, or `subject:resolve`.",
+        {"type": "string", "minLength": 1, "maxLength": SOURCE_MAX},
+        example="crm",
     ),
 )
 PAGE: Final = (

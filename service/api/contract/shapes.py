@@ -94,7 +94,9 @@ def schemas() -> dict[str, Schema]:
     found |= _events(found) | _questions(found) | _batches() | _lists()
     found |= {"Answer": _answer(found["Answer"]), "ReasonCode": _reason_code(), "CloudEvent": cloud_event()}
     found["Problem"] = _problem(found["Problem"])
-    found["NewKey"]["properties"]["scopes"]["items"] = {"type": "string", "enum": list(SCOPES)}
+    source = {"type": "string", "pattern": r"^source:[!#-\[\]-~]{1,200}$"}
+    named = {"type": "string", "enum": list(SCOPES)}
+    found["NewKey"]["properties"]["scopes"]["items"] = {"anyOf": [named, source]}
     bundle = found["Bundle"]
     bundle["required"] = sorted([*bundle["required"], "format", "signature"])
     bundle["properties"]["format"] = {"type": "string", "const": FORMAT}

@@ -19,6 +19,7 @@ _SEEN: Final[Schema] = {
     "categories": [],
     "channels": [],
     "address": False,
+    "source": None,
     "status": "enabled",
     "reason": None,
     "created_at": "2026-11-23T10:15:00.000Z",
