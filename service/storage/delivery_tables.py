@@ -1,4 +1,4 @@
-"""Tables of the subscriptions: who wants to hear, what is on its way, and how each attempt ended.
+"""Tables of those who hear: who wants to, what is on its way and how it went, and what they call people.
 
 None of it is the truth: the log is, and a subscription's `cursor` says how far it was told. Rows of
 `delivery` are made from the log in its order and may be deleted once they ended. Times are milliseconds since
@@ -77,6 +77,24 @@ class Subscription(SQLModel, table=True):
     replay_cursor: int | None = Field(default=None, sa_column=_bigint("replay_cursor", nullable=True))
     replay_to: int | None = Field(default=None, sa_column=_bigint("replay_to", nullable=True))
     replay_ready_ms: int = Field(sa_column=_bigint("replay_ready_ms"))
+
+
+class ExternalId(SQLModel, table=True):
+    """A source's own id for a subject, sealed under the subject's own key. Erasable; a later one replaces it.
+
+    `source_tag`: a keyed hash of the source's name.
+    """
+
+    __tablename__ = "external_id"
+    __table_args__ = tuple(
+        CheckConstraint(f"octet_length({name}) = 32", name=f"external_id_{name}_is_a_hash")
+        for name in ("subject_key", "source_tag")
+    )
+
+    ledger_id: int = Field(sa_column=_ledger_id())
+    subject_key: bytes = Field(sa_column=Column("subject_key", LargeBinary, primary_key=True))
+    source_tag: bytes = Field(sa_column=Column("source_tag", LargeBinary, primary_key=True))
+    sealed: bytes = Field(sa_column=_bytes("sealed"))
 
 
 class Relay(SQLModel, table=True):

@@ -6,8 +6,7 @@ Three kinds of tables, told apart by what the running service may do with them:
   `checkpoint_timestamp`), and the trees of campaigns' answers (`campaign`,
   `campaign_tile`, `campaign_run`): INSERT and SELECT, by grant;
 * what is derived from it (`log_head`, `subject`, `map_stratum`): also UPDATE, and rebuilt by an audit;
-* what may be erased (`sealed_record`, `subject_secret`; and `external_id`, which a later one replaces): also
-  DELETE.
+* what may be erased (`sealed_record`, `subject_secret`): also DELETE.
 
 Row security fences every table that has a `ledger_id`: a session sees and writes the rows of the ledger it
 entered (`service.storage.fence`), whatever a statement says. A new table needs its policy in its migration.
@@ -240,21 +239,6 @@ class SubjectSecret(SQLModel, table=True):
     subject_key: bytes = Field(sa_column=_bytes("subject_key", primary_key=True))
     wrapped_key: bytes = Field(sa_column=_bytes("wrapped_key"))
     sealed_address: bytes = Field(sa_column=_bytes("sealed_address"))
-
-
-class ExternalId(SQLModel, table=True):
-    """A source's own id for a subject, sealed under the subject's own key. Erasable, replaced by a later one.
-
-    `source_tag`: a keyed hash of the source's name.
-    """
-
-    __tablename__ = "external_id"
-    __table_args__ = (*_hash_check("external_id", "subject_key", "source_tag"),)
-
-    ledger_id: int = Field(sa_column=_ledger_id())
-    subject_key: bytes = Field(sa_column=_bytes("subject_key", primary_key=True))
-    source_tag: bytes = Field(sa_column=_bytes("source_tag", primary_key=True))
-    sealed: bytes = Field(sa_column=_bytes("sealed"))
 
 
 class Campaign(SQLModel, table=True):
