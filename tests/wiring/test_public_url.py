@@ -39,5 +39,5 @@ def test_without_one_links_lead_to_where_the_service_listens() -> None:
     ],
 )
 def test_what_would_break_a_header_is_refused_by_name(given: str) -> None:
-    with pytest.raises(SettingsError, match="public_url"):
+    with pytest.raises(SettingsError, match="CONSENT_LEDGER_PUBLIC_URL"):
         read_settings({"CONSENT_LEDGER_PUBLIC_URL": given})
