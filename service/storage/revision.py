@@ -1,8 +1,12 @@
 """Which schema a database has and which one this program needs, without the seconds that Alembic takes."""
 
+import re
 from pathlib import Path
 
 import asyncpg
+
+_REVISION = re.compile(r'^revision = "(\w+)"$', re.MULTILINE)
+_DOWN_REVISION = re.compile(r'^down_revision = "(\w+)"$', re.MULTILINE)
 
 _HAS_SCHEMA = "SELECT to_regclass('alembic_version') IS NOT NULL"
 _FOUND = "SELECT version_num FROM alembic_version"
@@ -14,9 +18,20 @@ def migration_scripts() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "alembic"
 
 
-def expected_revision() -> str:
-    """The newest migration's revision: its file's name begins with it, and they are numbered."""
-    return max(path.name.partition("_")[0] for path in (migration_scripts() / "versions").glob("[0-9]*_*.py"))
+def known_revisions() -> list[str]:
+    """The revisions in the order in which they are applied, which need not be that of their numbers."""
+    texts = [path.read_text(encoding="utf-8") for path in (migration_scripts() / "versions").glob("*.py")]
+    after = {
+        before[0] if (before := _DOWN_REVISION.findall(text)) else None: revision
+        for text in texts
+        for revision in _REVISION.findall(text)
+    }
+    chain: list[str] = []
+    following = after.get(None)
+    while following is not None:
+        chain.append(following)
+        following = after.get(following)
+    return chain
 
 
 async def found_revision(connection: asyncpg.Connection) -> str | None:

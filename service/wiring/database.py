@@ -11,7 +11,7 @@ import structlog
 from service.core.errors import LedgerError
 from service.settings import Settings
 from service.storage.postgres import unavailable_on_failure
-from service.storage.revision import expected_revision, found_revision
+from service.storage.revision import found_revision, known_revisions
 from service.wiring.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from service.wiring.postmaster import Postmaster
 
@@ -98,12 +98,13 @@ def make_fit(dsn: str, *, may_upgrade: bool) -> tuple[str | None, str]:
     An empty database gets it; one with an older schema only if `may_upgrade`. Raises `DatabaseError` and
     `UnavailableError`. Blocks.
     """
-    found, expected = asyncio.run(_inspect(dsn)), expected_revision()
-    if found is not None and found > expected:
+    found, known = asyncio.run(_inspect(dsn)), known_revisions()
+    expected = known[-1]
+    if found is not None and found not in known:
         raise DatabaseError(
             f"the database has schema {found}, newer than this program's {expected}: update it"
         )
-    if found is not None and found < expected and not may_upgrade:
+    if found not in (None, expected) and not may_upgrade:
         raise DatabaseError(
             f"the database has schema {found}, this program needs {expected}: run `consent-ledger migrate`"
         )

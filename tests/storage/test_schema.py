@@ -4,6 +4,7 @@ import asyncio
 
 import asyncpg
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
@@ -11,6 +12,7 @@ import service.storage.delivery_tables
 import service.storage.tables  # noqa: F401 - registers the tables
 from service.storage.migrate import _on_connection, revision, upgrade
 from service.storage.postgres import open_pool
+from service.storage.revision import known_revisions, migration_scripts
 
 COLUMNS = """
     SELECT table_name, column_name, data_type, collation_name, is_nullable
@@ -71,7 +73,12 @@ def test_migrating_again_changes_nothing(database_dsn: str) -> None:
 def test_an_empty_database_says_which_revision_it_lacks(empty_database_dsn: str) -> None:
     found, expected = revision(empty_database_dsn)
     assert found is None
-    assert expected == "0006"
+    assert expected == known_revisions()[-1]
+
+
+def test_the_order_of_revisions_is_that_of_the_migrations() -> None:
+    scripts = ScriptDirectory(str(migration_scripts()))
+    assert known_revisions() == [one.revision for one in scripts.walk_revisions()][::-1]
 
 
 @pytest.mark.parametrize("table", LOG)
