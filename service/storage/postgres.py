@@ -24,8 +24,7 @@ from service.ledger.ports import (
 from service.storage.coalescing import StandingReader
 from service.storage.fence import FencedConnection, FencedPool
 from service.storage.queries import SQL
-
-WRITER_ROLE = "consent_ledger_writer"
+from service.storage.roles import LIMITS, WRITER
 
 _CONNECT_SECONDS = 10
 
@@ -55,7 +54,7 @@ def unavailable_on_failure() -> Iterator[None]:
         raise UnavailableError(f"the database is not available ({type(error).__name__})") from error
 
 
-async def open_pool(dsn: str, *, size: int, role: str | None = WRITER_ROLE) -> asyncpg.Pool:
+async def open_pool(dsn: str, *, size: int, role: str | None = WRITER) -> asyncpg.Pool:
     """A pool whose sessions run as the append-only role, with its statements' answers durable on COMMIT."""
     settings = {
         "application_name": "consent-ledger",
@@ -67,6 +66,7 @@ async def open_pool(dsn: str, *, size: int, role: str | None = WRITER_ROLE) -> a
         "enable_hashjoin": "off",
         "enable_mergejoin": "off",
         "plan_cache_mode": "force_generic_plan",
+        **LIMITS[WRITER],
     }
     if role is not None:
         settings["role"] = role
