@@ -181,6 +181,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             f"{_RUNNING}, `subscriptions`",
         ),
     ] = False
+    allow_volatile_database: Annotated[
+        bool,
+        _about(
+            "Start on a server that may lose what it acknowledged (`fsync` or `full_page_writes` off), which is"
+            " refused otherwise: for trials only.",
+            _RUNNING,
+        ),
+    ] = False
     crash_at: Annotated[
         str | None,
         _about(

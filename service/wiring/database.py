@@ -132,6 +132,12 @@ async def _inspect(dsn: str) -> str | None:
 
 
 async def _revision_of_a_fit(connection: asyncpg.Connection) -> str | None:
+    await require_fit_server(connection)
+    return await found_revision(connection)
+
+
+async def require_fit_server(connection: asyncpg.Connection) -> None:
+    """Raise `DatabaseError` unless this server can hold a ledger."""
     release = connection.get_server_version().major
     if release < RELEASE_MIN:
         raise DatabaseError(f"the server is PostgreSQL {release}: {RELEASE_MIN} or newer is needed")
@@ -140,7 +146,6 @@ async def _revision_of_a_fit(connection: asyncpg.Connection) -> str | None:
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
         raise DatabaseError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8'")
-    return await found_revision(connection)
 
 
 def explain(error: Exception) -> str:

@@ -29,6 +29,7 @@ from service.telemetry.delivery_metrics import DeliveryMetrics, LedgerDeliveryMe
 from service.telemetry.metrics import Metrics
 from service.wiring.clock import now_ms
 from service.wiring.database import database, kept_running, make_fit
+from service.wiring.durability import require_durable
 from service.wiring.keys import keys_directory, load_keys
 from service.wiring.ledgers import ledger_parts
 from service.wiring.observing import metrics_served
@@ -166,6 +167,7 @@ def work(settings: Settings) -> None:
     """
     with database(settings) as dsn:
         make_fit(dsn, may_upgrade=settings.database_url is None)
+        require_durable(dsn, settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_work(settings, dsn))
 

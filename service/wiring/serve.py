@@ -25,6 +25,7 @@ from service.wiring.clock import now_ms
 from service.wiring.compose import Composition, open_services
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.delivering import delivering
+from service.wiring.durability import require_durable
 from service.wiring.http import BACKLOG, Server
 from service.wiring.observing import metrics_served, observed, shared_metrics
 from service.wiring.workers import (
@@ -62,6 +63,7 @@ def serve(settings: Settings, serving: Serving) -> None:
             settings = msgspec.structs.replace(settings, public_url=url)
         with database(settings) as dsn:
             make_fit(dsn, may_upgrade=settings.database_url is None)
+            require_durable(dsn, settings)
             run = _run_alone if serving.workers == 1 else _run_several
             _in_loop(lambda: run(settings, dsn, serving, listening, url))
 
