@@ -184,8 +184,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_volatile_database: Annotated[
         bool,
         _about(
-            "Start on a server that may lose what it acknowledged (`fsync` or `full_page_writes` off), which is"
-            " refused otherwise: for trials only.",
+            "Start on a server that may lose what it acknowledged (`fsync` or `full_page_writes` off), which"
+            " is refused otherwise: for trials only.",
             _RUNNING,
         ),
     ] = False

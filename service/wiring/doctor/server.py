@@ -7,7 +7,7 @@ import asyncpg
 from service.core.errors import LedgerError
 from service.settings import Settings
 from service.storage.postgres import unavailable_on_failure
-from service.storage.revision import expected_revision, found_revision
+from service.storage.revision import found_revision, known_revisions
 from service.storage.roles import WRITER
 from service.wiring.database import UNREACHABLE, explain, require_fit_server
 from service.wiring.doctor.findings import Finding, fault, notice, ok
@@ -65,12 +65,12 @@ async def _server(connection: asyncpg.Connection) -> Finding:
 
 
 async def _schema(connection: asyncpg.Connection) -> Finding:
-    found, expected = await found_revision(connection), expected_revision()
+    found, (*older, expected) = await found_revision(connection), known_revisions()
     if found == expected:
         return ok("schema", f"revision {found}, which this program needs")
     if found is None:
         return notice("schema", "the database is empty", "run `consent-ledger migrate`, or `serve`")
-    if found > expected:
+    if found not in older:
         return fault(
             "schema", f"revision {found}, newer than this program's {expected}", "update the program"
         )
