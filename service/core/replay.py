@@ -1,13 +1,14 @@
 """The full replay (level L3): the log read from its first entry, all that is derived from it derived again.
 
 An incremental state machine without I/O: it is handed entries in order, each with its opened record where one
-is held, and the signed checkpoint of that size where there is one. It never raises on bad data; what is wrong
-becomes a finding and the replay goes on. Checked for every entry:
+is held, or with whose it was where that was erased, and the signed checkpoint of that size where there is
+one. It never raises on bad data; what is wrong becomes a finding and the replay goes on. Checked for every
+entry:
 
 1. it decodes, its index follows, its link is the hash of the entry before, its time never goes back;
 2. an event opens its commitment; its record names this log and its place in its subject's chain;
 3. a key succession is signed by the key that signs so far and by the one that signs from then on;
-4. a record that is missing is one that an erasure notice declares;
+4. a record that is missing is one that an erasure notice declares, together with all its person had before;
 5. an epoch commits to the map of all heads so far, their number and the rulebook in force;
 6. a checkpoint is signed by the log's key of its time, ends in an epoch, and has the root of the tree so far.
 """
@@ -28,9 +29,10 @@ from service.core.entries import (
     SuccessionEntry,
     decode_entry,
 )
+from service.core.erasures import Erasures
 from service.core.errors import LedgerError, ProofError
 from service.core.events import Form, recorded_from_body
-from service.core.law.standing import EMPTY, decode_standing, encode_standing, fold
+from service.core.law.standing import EMPTY, decode_standing, encode_standing, fold, suppressed
 from service.core.merkle import Frontier, TileRoot, hash_leaf
 from service.core.notes import Verifier
 from service.core.prefix_map import EMPTY_STRATUM, Stratum, root_of, update
@@ -66,6 +68,15 @@ class Opened(msgspec.Struct, frozen=True):
     evidence: bytes | None = None
 
 
+class Erased(msgspec.Struct, frozen=True):
+    """What is held of an event whose contents were erased: whose it was.
+
+    The map's roots show whether that is true. The chain needs no more than it, the index and the entry.
+    """
+
+    subject_key: bytes
+
+
 class SubjectHead(NamedTuple):
     """A subject's chain as the replay derived it; `standing` encoded."""
 
@@ -97,6 +108,7 @@ class Replay:
         self._secret = subject_secret
         self._touched: set[bytes] = set()
         self._unopened: set[int] = set()
+        self._erasures = Erasures()
         self._last_leaf_hash = ZERO_HASH
         self._last_epoch: tuple[int, EpochEntry] | None = None
         self._rulebook_hash: bytes | None = None
@@ -139,10 +151,10 @@ class Replay:
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(Finding(code, index, message))
 
-    def feed(self, raw: bytes, opened: Opened | None, note: bytes | None) -> list[TileRoot]:
+    def feed(self, raw: bytes, opened: Opened | Erased | None, note: bytes | None) -> list[TileRoot]:
         """Take the next entry; the tiles it completes are returned.
 
-        `opened` is what is held of an event, `note` the checkpoint signed for the size after this entry.
+        `opened` is what is held of an event, if anything; `note` the checkpoint signed for the size after it.
         """
         index = self.size
         leaf_hash = hash_leaf(raw)
@@ -171,7 +183,7 @@ class Replay:
         if isinstance(entry, GenesisEntry) != (index == 0):
             self.find("genesis_misplaced", index, f"entry {index}: a log has one genesis entry, its first")
 
-    def _take(self, index: int, entry: Entry, opened: Opened | None) -> None:
+    def _take(self, index: int, entry: Entry, opened: Opened | Erased | None) -> None:
         if isinstance(entry, EventEntry):
             self.counts["events"] += 1
             self._take_event(index, entry, opened)
@@ -181,8 +193,7 @@ class Replay:
         elif isinstance(entry, GenesisEntry):
             self._take_genesis(index, entry)
         elif isinstance(entry, ErasureEntry):
-            self.counts["erased"] += len(entry.indices)
-            self._unopened.difference_update(entry.indices)
+            self._take_erasure(index, entry)
         elif isinstance(entry, SuccessionEntry) and entry.kind == SIGNING_KEY:
             self._take_succession(index, entry)
 
@@ -211,7 +222,25 @@ class Replay:
             self.find("key_differs", index, "the log was begun with another signing key")
         self._verifiers = begun_with or self._verifiers
 
-    def _take_event(self, index: int, entry: EventEntry, opened: Opened | None) -> None:
+    def _take_erasure(self, index: int, entry: ErasureEntry) -> None:
+        """What a notice lists has no contents; of each person it lists, nothing older has any."""
+        self.counts["erased"] += len(entry.indices)
+        if any(listed not in self._unopened for listed in entry.indices):
+            message = (
+                f"the notice at entry {index} lists what is no event, or what is still held"
+            )
+            self.find("erasure_undone", index, message)
+        self._unopened.difference_update(entry.indices)
+        for key in self._erasures.declare(index, entry.indices, self._event_count):
+            standing = encode_standing(suppressed(index=index, at_ms=entry.recorded_at_ms))
+            self.subjects[key] = self.subjects[key]._replace(standing=standing)
+
+    def _take_event(self, index: int, entry: EventEntry, opened: Opened | Erased | None) -> None:
+        if isinstance(opened, Erased):
+            self._unopened.add(index)
+            self._erasures.emptied[index] = opened.subject_key
+            self._lengthen(opened.subject_key, index, entry, self._head(opened.subject_key).standing)
+            return
         if opened is None:
             self._unopened.add(index)
             # Whose event it was cannot be known any more, so neither can the map from here on.
@@ -237,7 +266,7 @@ class Replay:
     def _extend(self, index: int, entry: EventEntry, record: Record) -> None:
         """Put an event at the end of its subject's chain."""
         key = record.subject_key
-        head = self.subjects.get(key) or SubjectHead(0, 0, ZERO_HASH, encode_standing(EMPTY))
+        head = self._head(key)
         if record.origin != self._origin:
             self.find("record_of_another_log", index, f"the record of entry {index} names another log")
         if (record.seq, record.prev) != (head.event_count, head.chain):
@@ -251,19 +280,27 @@ class Replay:
             recorded_at_ms=entry.recorded_at_ms,
             forms=self._forms,
         )
-        self.subjects[key] = SubjectHead(
-            head.event_count + 1,
-            index,
-            chain(head.chain, index, entry.commitment),
-            encode_standing(standing),
-        )
-        self._touched.add(key)
+        self._lengthen(key, index, entry, encode_standing(standing))
         if recorded.type == "rulebook_published":
             self._rulebook_hash = bytes.fromhex(record.event["rulebook"])
+
+    def _event_count(self, key: bytes) -> int:
+        return self._head(key).event_count
+
+    def _head(self, key: bytes) -> SubjectHead:
+        return self.subjects.get(key) or SubjectHead(0, 0, ZERO_HASH, encode_standing(EMPTY))
+
+    def _lengthen(self, key: bytes, index: int, entry: EventEntry, standing: bytes) -> None:
+        head = self._head(key)
+        reached = chain(head.chain, index, entry.commitment)
+        self.subjects[key] = SubjectHead(head.event_count + 1, index, reached, standing)
+        self._touched.add(key)
 
     def _take_epoch(self, index: int, entry: EpochEntry) -> None:
         heads = {key: self.subjects[key] for key in self._touched}
         self._touched.clear()
+        for notice in self._erasures.incomplete():
+            self.find("erasure_incomplete", notice, f"the notice at entry {notice} keeps part of a history")
         values = {
             key: head_value(head.event_count, head.last_index, head.chain) for key, head in heads.items()
         }

@@ -15,11 +15,11 @@ from service.core.errors import ForkError, LedgerError, ProofError
 from service.core.events import Form, parse_form
 from service.core.merkle import HashRange, TileRoot, plan_root, root_from
 from service.core.notes import parse_note
-from service.core.replay import Finding, Opened, Replay
+from service.core.replay import Erased, Finding, Opened, Replay
 from service.core.succession import KeyHistory
 from service.ledger.key_following import read_history
 from service.ledger.keys import LedgerKeys
-from service.ledger.opening import Opener
+from service.ledger.opening import Opener, is_tombstone
 from service.ledger.ports import Head, HighWaterMark, SealedRow, Snapshot, Store
 
 PAGE = 1_000
@@ -103,10 +103,14 @@ class Audit:
                 replay.find("leaf_hash_differs", index, f"the hash kept for entry {index} is another entry's")
         await _compare_tiles(snapshot, replay, completed)
 
-    async def _open(self, snapshot: Snapshot, replay: Replay, rows: list[SealedRow]) -> dict[int, Opened]:
+    async def _open(
+        self, snapshot: Snapshot, replay: Replay, rows: list[SealedRow]
+    ) -> dict[int, Opened | Erased]:
         secrets = await snapshot.secrets(list({row.subject_key for row in rows}))
-        opened: dict[int, Opened] = {}
+        opened: dict[int, Opened | Erased] = {}
         for row in rows:
+            if is_tombstone(row):
+                opened[row.index] = Erased(row.subject_key)
             try:
                 for event in self._opener.events(row.subject_key, secrets.get(row.subject_key), [row]):
                     opened[row.index] = Opened(event.opening, event.record, event.evidence)

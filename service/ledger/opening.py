@@ -143,9 +143,14 @@ def tombstone(row: SealedRow, notice_index: int) -> SealedRow:
     return SealedRow(row.index, row.subject_key, notice_index.to_bytes(_TOMBSTONE_SIZE), None)
 
 
+def is_tombstone(row: SealedRow) -> bool:
+    """Whether the contents were erased, and only whose they were is left."""
+    return len(row.sealed) == _TOMBSTONE_SIZE
+
+
 def _notice_of(row: SealedRow) -> int | None:
     """The index of the notice that a tombstone holds; None for a row with contents."""
-    return int.from_bytes(row.sealed) if len(row.sealed) == _TOMBSTONE_SIZE else None
+    return int.from_bytes(row.sealed) if is_tombstone(row) else None
 
 
 def _erased(

@@ -3,7 +3,9 @@
 import pytest
 
 from service.core.entries import ErasureEntry, SuccessionEntry, encode_erasure, encode_succession
+from service.core.law.standing import encode_standing, suppressed
 from service.core.replay import FINDINGS_MAX, Replay
+from tests.support.erasure_lies import ERASURES
 from tests.support.log_lies import (
     ALTERED,
     GENESES,
@@ -48,6 +50,20 @@ def test_a_lie_that_was_signed_is_found_alone_and_named(write: Write, found: Fou
 @pytest.mark.parametrize(("write", "found"), GENESES.values(), ids=GENESES.keys())
 def test_a_genesis_of_another_log_is_found(write: Write, found: Found) -> None:
     assert named(replayed(write().lines).findings) == found
+
+
+@pytest.mark.parametrize(("write", "found"), ERASURES.values(), ids=ERASURES.keys())
+def test_an_erasure_leaves_the_map_provable(write: Write, found: Found) -> None:
+    assert named(replayed(write().lines).findings) == found
+
+
+def test_all_that_is_left_of_an_erased_person_is_the_suppression() -> None:
+    write, _ = ERASURES["an erasure of a whole history"]
+    log = write()
+    replay = replayed(log.lines)
+    head = replay.subjects[log.owners[2]]
+    assert head[:3] == log.heads[log.owners[2]]
+    assert head.standing == encode_standing(suppressed(index=8, at_ms=log.now_ms - 1_000))
 
 
 def test_an_erasure_that_was_declared_is_no_finding() -> None:

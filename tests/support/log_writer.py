@@ -32,7 +32,7 @@ from service.core.records import (
     secret_commitment,
     subject_key,
 )
-from service.core.replay import Finding, Opened, Replay
+from service.core.replay import Erased, Finding, Opened, Replay
 from service.core.succession import succession_entry
 
 ORIGIN = "ledger.example/acme/1"
@@ -53,7 +53,7 @@ class Line:
     """One entry with what is held beside it: an event's contents, and the checkpoint that ends in it."""
 
     entry: bytes
-    opened: Opened | None = None
+    opened: Opened | Erased | None = None
     note: bytes | None = None
 
 
@@ -74,6 +74,7 @@ class LogWriter:
         self.touched: set[bytes] = set()
         self.strata: dict[str, Stratum] = {"": EMPTY_STRATUM}
         self.epochs: list[int] = []
+        self.owners: dict[int, bytes] = {}
 
     def put(self, entry: bytes, opened: Opened | None = None) -> int:
         """Append any bytes and return their index."""
@@ -122,12 +123,13 @@ class LogWriter:
         committed = commitment(opening, record)
         self.heads[key] = (count + 1, index, chain(head, index, committed))
         self.touched.add(key)
+        self.owners[index] = key
         return self.put(encode_event(link, self.now_ms, committed), held or Opened(opening, record, evidence))
 
-    def erase(self, *indices: int) -> int:
-        """Append a notice, and forget what is held of these entries."""
+    def erase(self, *indices: int, owner_known: bool = False) -> int:
+        """Append a notice, and forget what is held of these entries; whose they were may be kept."""
         for index in indices:
-            self.lines[index].opened = None
+            self.lines[index].opened = Erased(self.owners[index]) if owner_known else None
         return self.put(encode_erasure(ErasureEntry(self.last_leaf_hash, self.now_ms, 1, indices)))
 
     def succeed(self, new: Signer = SUCCESSOR, *, old: Signer | None = None, place: int | None = None) -> int:

@@ -28,6 +28,10 @@ class Auditor:
         self.leaves: list[bytes] = []
         self.heads: dict[bytes, tuple[int, int, bytes]] = {}
         self.unheld: list[int] = []
+        self.emptied: dict[int, bytes] = {}
+        self.declared: dict[bytes, set[int]] = {}
+        self.owned: dict[bytes, list[int]] = {}
+        self.notices: dict[bytes, int] = {}
         self.latest, self.epochs, self.rulebook = 0, [-1], ""
         self.given_up: list[Key] = []
         self.numbered = -1
@@ -81,6 +85,11 @@ class Auditor:
             self.unheld.append(index)
             self.map_is_known = False
             return
+        if "erased" in contents:
+            self.unheld.append(index)
+            self.emptied[index] = unhex(contents["erased"], 32)
+            self._lengthen(self.emptied[index], index, unhex(entry["commitment"]))
+            return
         opening, text = contents["opening"], contents["record"]
         if committed(b"clv1/commit", opening, text).hex() != entry["commitment"]:
             self.find("commitment_differs")
@@ -104,12 +113,20 @@ class Auditor:
         count, _, head = self.heads.get(key, (0, 0, ZERO))
         self.find("record_of_another_log", unless=record["origin"] == self.origin)
         self.find("chain_broken", unless=(record["seq"], record["prev"]) == (count, head.hex()))
-        self.heads[key] = (count + 1, index, chained(head, index, commitment))
+        self._lengthen(key, index, commitment)
         if record["event"]["type"] == "rulebook_published":
             self.rulebook = record["event"]["rulebook"]
 
+    def _lengthen(self, key: bytes, index: int, commitment: bytes) -> None:
+        count, _, head = self.heads.get(key, (0, 0, ZERO))
+        self.heads[key] = (count + 1, index, chained(head, index, commitment))
+        self.owned.setdefault(key, []).append(index)
+
     def _epoch(self, entry: Json, _contents: Json | None) -> None:
         index = len(self.leaves) - 1
+        for notice in sorted(set(self._incomplete())):
+            self.findings.append(("erasure_incomplete", notice))
+        self.notices.clear()
         values = {key: head_value(*head) for key, head in self.heads.items()}
         if self.map_is_known and entry["map_root"] != map_root(values).hex():
             self.find("map_differs")
@@ -123,7 +140,19 @@ class Auditor:
         self.epochs.append(index)
         self.numbered = entry["epoch_no"]
 
+    def _incomplete(self) -> list[int]:
+        return [
+            notice
+            for key, notice in self.notices.items()
+            if any(index < notice and index not in self.declared[key] for index in self.owned[key])
+        ]
+
     def _erasure(self, entry: Json, _contents: Json | None) -> None:
+        self.find("erasure_undone", unless=set(entry["indices"]) <= set(self.unheld))
+        for index in entry["indices"]:
+            if index in self.emptied:
+                self.declared.setdefault(self.emptied[index], set()).add(index)
+                self.notices[self.emptied[index]] = len(self.leaves) - 1
         self.unheld = [index for index in self.unheld if index not in entry["indices"]]
 
     def _succession(self, entry: Json, _contents: Json | None) -> None:
@@ -157,11 +186,15 @@ class Auditor:
         return [{"code": code, "index": index} for code, index in found]
 
 
+def _erased(each: Json) -> Json | None:
+    return {"erased": each["erased"]} if "erased" in each else None
+
+
 def audit(given: Json) -> dict[str, Any]:
     """What an audit of a log finds."""
     known = [read_key(vkey) for vkey in given["vkeys"]]
     auditor = Auditor(given["origin"], known, unhex(given["subject_key_secret"], 32))
     for each in given["entries"]:
-        auditor.read(unhex(each["entry"]), each.get("contents"), each.get("checkpoint"))
+        auditor.read(unhex(each["entry"]), each.get("contents") or _erased(each), each.get("checkpoint"))
     root = tree_root(auditor.leaves).hex()
     return {"size": len(auditor.leaves), "root": root, "findings": auditor.finish()}

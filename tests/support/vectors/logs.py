@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from service.core.replay import Erased
+from tests.support.erasure_lies import ERASURES
 from tests.support.log_lies import ALTERED, GENESES, SIGNED, SUCCESSIONS, begun, ended, rotated
 from tests.support.log_writer import ORIGIN, SECRET, SIGNER, Line, small_log
 from tests.support.vectors.case import Vectors
@@ -11,7 +13,9 @@ from tests.support.vectors.case import Vectors
 def _shown(line: Line) -> dict[str, Any]:
     shown: dict[str, Any] = {"entry": line.entry.hex()}
     held = line.opened
-    if held is not None:
+    if isinstance(held, Erased):
+        shown["erased"] = held.subject_key.hex()
+    elif held is not None:
         shown["contents"] = {"opening": held.opening.hex(), "record": held.record.decode()}
         if held.evidence is not None:
             shown["contents"]["evidence"] = held.evidence.decode()
@@ -31,7 +35,9 @@ def all_of_them() -> Iterator[Vectors]:
     erased.erase(2)
     written = {"a good log": small_log(), "an erasure that was declared": ended(erased)}
     written["a key that gave way to another"] = rotated()
-    written |= {name: write() for name, (write, _) in (ALTERED | SIGNED | GENESES | SUCCESSIONS).items()}
+    written |= {
+        name: write() for name, (write, _) in (ALTERED | SIGNED | GENESES | SUCCESSIONS | ERASURES).items()
+    }
     for name, log in written.items():
         vectors.accept(name, **asked, entries=[_shown(line) for line in log.lines])
     yield vectors

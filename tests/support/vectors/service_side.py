@@ -41,7 +41,7 @@ from service.core.records import (
     secret_commitment,
     subject_key,
 )
-from service.core.replay import Opened, Replay
+from service.core.replay import Erased, Opened, Replay
 from service.core.succession import read_previous_log, read_succession
 from service.core.tiles import decode_entries, encode_entries, parse_tile_path, tile_path
 from service.core.token import jwk, open_token
@@ -288,7 +288,7 @@ def log(given: Json) -> Json:
         subject_secret=unhex(given["subject_key_secret"]),
     )
     for each in given["entries"]:
-        replay.feed(unhex(each["entry"]), _opened(each.get("contents")), _note(each.get("checkpoint")))
+        replay.feed(unhex(each["entry"]), _opened(each), _note(each.get("checkpoint")))
     replay.finish()
     return {
         "size": replay.size,
@@ -297,7 +297,10 @@ def log(given: Json) -> Json:
     }
 
 
-def _opened(shown: Json | None) -> Opened | None:
+def _opened(each: Json) -> Opened | Erased | None:
+    if "erased" in each:
+        return Erased(unhex(each["erased"]))
+    shown = each.get("contents")
     if shown is None:
         return None
     evidence = shown["evidence"].encode() if "evidence" in shown else None
