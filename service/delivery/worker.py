@@ -1,27 +1,33 @@
 """The loop of one worker for one ledger: take a turn, send what it claimed, remember, go on.
 
 Every delivery in flight is a task of its own, so an endpoint that takes its fifteen seconds delays nobody; at
-most five of them wait for one endpoint, whoever holds them. Sending holds no connection to the database.
+most five of them wait for one endpoint, whoever holds them. More are claimed ahead of an endpoint that
+answers well, so that it need not wait for the next turn. Sending holds no connection to the database.
 """
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, Protocol
 
 import structlog
 
 from service.core.errors import LedgerError
+from service.delivery.queues import Queues
 from service.delivery.sender import Sender
-from service.ledger.deliveries import DAY_MS, Answer, Outcome
+from service.ledger.deliveries import DAY_MS, SECOND_MS, Answer, Outcome
 from service.ledger.delivery_ports import Attempted, Claimed, DeliveryStore
-from service.ledger.dispatch import Dispatch
+from service.ledger.dispatch import Back, Dispatch
 from service.ledger.ports import Bell, Clock
 from service.ledger.subscriptions import UPDATED, control_delivery
 
 IDLE_SECONDS: Final = 1.0
 """How long at most between two looks: what a lost notification costs."""
 IN_FLIGHT_MAX: Final = 1_000
+"""Sockets of one worker: beyond this it records what ended and claims nothing."""
+RENEW_MS: Final = 2 * SECOND_MS
+"""How often what waits is looked at again: its lease renewed, or given back where deliveries were paused."""
 DONE_KEPT_MS: Final = 7 * DAY_MS
 DEAD_KEPT_MS: Final = 90 * DAY_MS
 _FORGET_SECONDS: Final = 60.0
@@ -61,6 +67,8 @@ class Worker:
         self._meter = meter
         self._origin = origin
         self._ended: list[Attempted] = []
+        self._queues = Queues(dispatch.in_flight)
+        self._renewed_ms = clock()
         self._flying: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._stopping = False
@@ -90,19 +98,29 @@ class Worker:
         """One turn; whether another one is to follow at once."""
         if self._bell.position < 0:
             self._bell.heard(await self._dispatch.latest())
-        ended, self._ended = self._ended, []
+        await self._renew()
+        back, self._ended = Back(self._ended, self._queues.returned()), []
+        held = self._queues.held()
         try:
-            claimed, disabled = await self._dispatch.turn(ended, self._bell.position)
+            if len(self._flying) >= IN_FLIGHT_MAX:
+                await self._dispatch.record(back, held)
+                return False
+            taken = await self._dispatch.turn(back, self._bell.position, held)
         except BaseException:
             # Nothing was recorded: what came back is remembered by the next turn, or sent again.
-            self._ended = ended + self._ended
+            self._ended = [*back.ended, *self._ended]
+            self._queues.give_back(back.unsent)
             raise
-        for name in disabled:
+        for name in taken.disabled:
             _log.warning("subscription_disabled", subscription=name)
-        async for one, body in self._dispatch.requests(claimed):
-            task = asyncio.create_task(self._deliver(one, body))
-            self._flying.add(task)
-            task.add_done_callback(self._flying.discard)
+        try:
+            requests = [request async for request in self._dispatch.requests(taken.claimed)]
+        except BaseException:
+            self._queues.give_back(taken.claimed)
+            raise
+        for one, body in requests:
+            self._queues.put(one, body, taken.lease_until_ms)
+        self._start({one.subscription_id for one in taken.claimed})
         return self._dispatch.behind or bool(self._ended)
 
     async def settled(self) -> None:
@@ -110,9 +128,29 @@ class Worker:
         while self._flying:
             await asyncio.wait(self._flying)
 
+    def _start(self, names: Iterable[str]) -> None:
+        """Send what these endpoints have room for."""
+        if self._stopping:
+            return
+        for one, body in self._queues.start(names, self._clock()):
+            task = asyncio.create_task(self._deliver(one, body))
+            self._flying.add(task)
+            task.add_done_callback(self._flying.discard)
+
+    async def _renew(self) -> None:
+        """Keep what waits behind slow answers; give back what is no longer ours or not to be sent."""
+        held = self._queues.held()
+        if not held or self._clock() - self._renewed_ms < RENEW_MS:
+            return
+        self._renewed_ms = self._clock()
+        claims = self._queues.claims(self._dispatch.renew_below_ms())
+        ours, kept, until = await self._dispatch.renew(sorted(held), claims)
+        self._queues.renewed(claims, kept, until)
+        for name in held:
+            if not ours.get(name, False):
+                self._queues.withdraw(name, ("live", "replay"))
+
     async def _try_turn(self) -> bool:
-        if len(self._flying) >= IN_FLIGHT_MAX:
-            return False
         try:
             return await self.turn()
         except LedgerError as error:
@@ -133,6 +171,8 @@ class Worker:
             if reason := await self._dispatch.would_disable(ended):
                 await self._announce(claimed, reason)
         self._ended.append(ended)
+        self._queues.landed(claimed, delivered=answer.delivered)
+        self._start((claimed.subscription_id,))
         self._news.set()
 
     async def _attempt(self, claimed: Claimed, body: bytes) -> Answer:
@@ -173,9 +213,12 @@ class Worker:
     async def _finish(self) -> None:
         """Let what is in flight end, and remember it."""
         await self.settled()
-        if self._ended:
+        for name in self._queues.held():
+            self._queues.withdraw(name)
+        back = Back(self._ended, self._queues.returned())
+        if back.ended or back.unsent:
             with suppress(LedgerError):
-                await self._dispatch.record(self._ended)
+                await self._dispatch.record(back, {})
 
     async def _listen(self) -> None:
         """Wake the loop as soon as the log grows."""

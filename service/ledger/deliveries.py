@@ -41,10 +41,18 @@ THROTTLE_MS: Final = 5 * SECOND_MS
 DISABLE_SILENCE_MS: Final = 5 * DAY_MS
 DISABLE_ATTEMPTS: Final = 20
 DISABLE_SPAN_MS: Final = 12 * HOUR_MS
-CONCURRENCY: Final = 5
-"""Deliveries in flight to one endpoint, over all workers."""
-LEASE_MS: Final = MINUTE_MS
-"""After this a worker that took a delivery is believed dead; four times what an attempt may take."""
+IN_FLIGHT: Final = 5
+"""Deliveries under way to one endpoint, over all workers, unless the settings say otherwise."""
+AHEAD: Final = 50
+"""Deliveries claimed of an endpoint that takes them; of one that failed last, only those in flight."""
+CLAIMED_MAX: Final = 1_000
+"""Deliveries that one turn claims, shared among its endpoints."""
+LEASE_MS: Final = 30 * SECOND_MS
+"""After this a worker that took a delivery is believed dead: twice what an attempt may take."""
+SEND_BEFORE_MS: Final = 20 * SECOND_MS
+"""What must be left of its lease when a delivery is sent, so that it ends within it."""
+RENEW_BELOW_MS: Final = 25 * SECOND_MS
+"""The leases that are renewed; those of deliveries that wait behind a slow answer."""
 
 GONE: Final = 410
 _THROTTLING: Final = frozenset({429, 502, 503, 504})

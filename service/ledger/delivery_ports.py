@@ -1,6 +1,6 @@
 """What deliveries need of their storage, as contracts, and the values that pass through it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -58,6 +58,23 @@ class Claimed:
     recorded_at_ms: int
 
 
+Key = tuple[str, Lane, int]
+"""Subscription, lane and position: what a delivery is known by."""
+
+
+def key_of(claimed: Claimed) -> Key:
+    """What it is known by."""
+    return claimed.subscription_id, claimed.lane, claimed.position
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """How many deliveries of each endpoint a worker holds, and how many may be in flight to one."""
+
+    held: Mapping[str, int]
+    in_flight: int
+
+
 @dataclass(frozen=True, slots=True)
 class Attempted:
     """An attempt that ended."""
@@ -95,8 +112,14 @@ class Turn(Protocol):
     async def record(self, records: Sequence[Record], now_ms: int) -> None:
         """Store attempts, and the next states of deliveries whose lease is still ours."""
 
-    async def put_endpoints(self, states: dict[str, EndpointState], now_ms: int) -> None:
-        """Store what is remembered of endpoints."""
+    async def give_back(self, claims: Sequence[Claimed]) -> None:
+        """End the leases of what was claimed and not sent: it is as if it had not been claimed."""
+
+    async def put_endpoints(self, states: dict[str, EndpointState], now_ms: int, idle: Sequence[str]) -> None:
+        """Store what is remembered of endpoints; those that are `idle` are anybody's from now on."""
+
+    async def let_go(self, ids: Sequence[str]) -> None:
+        """Leave these endpoints to whichever worker comes first."""
 
     async def hasten(self, ids: Sequence[str], now_ms: int) -> None:
         """Make everything that waits for these endpoints due now."""
@@ -104,8 +127,14 @@ class Turn(Protocol):
     async def move(self, moves: Sequence[Move]) -> None:
         """Move cursors that are still where we read them, and make the deliveries that come with it."""
 
-    async def claim(self, now_ms: int, *, lease_until_ms: int, cap: int) -> list[Claimed]:
-        """Take what is due, endpoint by endpoint, at most `cap` in flight for each."""
+    async def claim(self, now_ms: int, *, lease_until_ms: int, holding: Holding) -> list[Claimed]:
+        """Take what is due, endpoint by endpoint, of those that no other worker holds anything of."""
+
+    async def renew_endpoints(self, ids: Sequence[str], lease_until_ms: int) -> dict[str, bool]:
+        """Hold these endpoints until then: those that are still ours, and whether each is enabled."""
+
+    async def renew(self, claims: Sequence[Claimed], lease_until_ms: int) -> set[Key]:
+        """Hold these deliveries until then: those that are still ours."""
 
 
 class DeliveryStore(Protocol):
@@ -114,8 +143,8 @@ class DeliveryStore(Protocol):
     def turn(self) -> AbstractAsyncContextManager[Turn]:
         """Begin a turn; leaving it commits."""
 
-    async def listening(self, head: int) -> list[Listening]:
-        """Whom the log has something for."""
+    async def listening(self, head: int, now_ms: int) -> list[Listening]:
+        """Whom the log has something for, among those whom something may be sent to now."""
 
     async def forget(self, done_before_ms: int, dead_before_ms: int) -> None:
         """Delete deliveries that ended before these times, with their attempts."""

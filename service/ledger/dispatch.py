@@ -6,7 +6,7 @@ connection held. Any number of processes may take turns; one that dies leaves le
 """
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from service.core.errors import QuestionError
 from service.ledger.cloud_events import Heard, event_id
 from service.ledger.deliveries import (
-    CONCURRENCY,
     DISABLE_ATTEMPTS,
+    IN_FLIGHT,
     LEASE_MS,
+    RENEW_BELOW_MS,
     Lane,
     Outcome,
     after_attempt,
@@ -31,6 +32,8 @@ from service.ledger.delivery_ports import (
     Claimed,
     DeliveryStore,
     EndpointState,
+    Holding,
+    Key,
     Listening,
     Move,
     Record,
@@ -64,12 +67,30 @@ class Parts:
     clock: Clock
 
 
-class Dispatch:
-    """One worker's turns for one ledger."""
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What a worker hands in: attempts that ended, and what it claimed and did not send."""
 
-    def __init__(self, parts: Parts, *, jitter: random.Random) -> None:
+    ended: Sequence[Attempted] = ()
+    unsent: Sequence[Claimed] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a turn brought: deliveries to send, claimed until then, and subscriptions that it disabled."""
+
+    claimed: Sequence[Claimed]
+    lease_until_ms: int
+    disabled: Sequence[str]
+
+
+class Dispatch:
+    """One worker's turns for one ledger. `in_flight`: deliveries under way to one endpoint at once."""
+
+    def __init__(self, parts: Parts, *, jitter: random.Random, in_flight: int = IN_FLIGHT) -> None:
         self._parts = parts
         self._jitter = jitter
+        self.in_flight = in_flight
         self.behind = False
         """Whether the last turn left events of the log for the next one."""
 
@@ -77,30 +98,55 @@ class Dispatch:
         """The newest position of the log."""
         return await self._parts.feed.latest()
 
-    async def turn(self, ended: Sequence[Attempted], head: int) -> tuple[list[Claimed], list[str]]:
-        """Record, make and claim: what to send now, and which subscriptions were disabled just now."""
+    async def turn(self, back: Back, head: int, held: Mapping[str, int]) -> Taken:
+        """Record, make and claim. `held`: how many each endpoint still has at this worker."""
         moves = await self._moves(head)
         now = self._parts.clock()
         disabled: list[str] = []
         async with self._parts.rows.turn() as turn:
-            if ended:
-                disabled = await self._record(turn, ended)
+            await turn.give_back(back.unsent)
+            if back.ended:
+                disabled = await self._record(turn, back.ended, held)
             if moves:
                 await turn.move(moves)
-            claimed = await turn.claim(now, lease_until_ms=now + LEASE_MS, cap=CONCURRENCY)
-        return claimed, disabled
+            holding = Holding(held, self.in_flight)
+            claimed = await turn.claim(now, lease_until_ms=now + LEASE_MS, holding=holding)
+        return Taken(claimed, now + LEASE_MS, disabled)
 
-    async def record(self, ended: Sequence[Attempted]) -> None:
-        """Remember results and claim nothing: for a worker that stops."""
+    async def record(self, back: Back, held: Mapping[str, int]) -> None:
+        """Remember and give back, and claim nothing: for a worker that stops, or has its hands full."""
         async with self._parts.rows.turn() as turn:
-            await self._record(turn, ended)
+            await turn.give_back(back.unsent)
+            if back.ended:
+                await self._record(turn, back.ended, held)
+            await turn.let_go(
+                [name for name in {one.subscription_id for one in back.unsent} if name not in held]
+            )
+
+    async def renew(
+        self, names: Sequence[str], claims: Sequence[Claimed]
+    ) -> tuple[dict[str, bool], set[Key], int]:
+        """Hold these endpoints, and these deliveries that wait for them, for longer.
+
+        Returns the endpoints that are still ours, and whether each is enabled; which of the deliveries are
+        still ours; and until when.
+        """
+        until = self._parts.clock() + LEASE_MS
+        async with self._parts.rows.turn() as turn:
+            ours = await turn.renew_endpoints(names, until)
+            kept = await turn.renew([one for one in claims if one.subscription_id in ours], until)
+        return ours, kept, until
+
+    def renew_below_ms(self) -> int:
+        """Leases that end before this are to be renewed."""
+        return self._parts.clock() + RENEW_BELOW_MS
 
     async def would_disable(self, attempted: Attempted) -> str | None:
         """Why this attempt will disable its subscription; None: it will not, or it is not enabled."""
         claimed, answer = attempted.claimed, attempted.answer
         certain = answer.outcome is Outcome.GONE or answer.control == "disable"
         # As it was when it was claimed: a few others may have failed since.
-        likely = claimed.failures + CONCURRENCY >= DISABLE_ATTEMPTS
+        likely = claimed.failures + self.in_flight >= DISABLE_ATTEMPTS
         if answer.delivered or claimed.status != "enabled" or not (certain or likely):
             return None
         async with self._parts.rows.turn() as turn:
@@ -143,7 +189,7 @@ class Dispatch:
     async def _moves(self, head: int) -> list[Move]:
         self.behind = False
         moves: list[Move] = []
-        for one in await self._parts.rows.listening(head):
+        for one in await self._parts.rows.listening(head, self._parts.clock()):
             if one.cursor < head and one.room > 0:
                 moves += await self._move(one, "live", one.cursor, head, one.room)
             if one.replay_cursor is not None and one.replay_to is not None and one.replay_room > 0:
@@ -193,7 +239,7 @@ class Dispatch:
                 sealed[heard.index] = sealer.seal(person.cipher, body, context)
         return sealed
 
-    async def _record(self, turn: Turn, ended: Sequence[Attempted]) -> list[str]:
+    async def _record(self, turn: Turn, ended: Sequence[Attempted], held: Mapping[str, int]) -> list[str]:
         """Fold the results into their endpoints, oldest first; which subscriptions were disabled by them."""
         states = await turn.endpoints(sorted({one.claimed.subscription_id for one in ended}))
         records: list[Record] = []
@@ -213,7 +259,7 @@ class Dispatch:
             records.append(self._recorded(one))
         now = self._parts.clock()
         await turn.record(records, now)
-        await turn.put_endpoints(states, now)
+        await turn.put_endpoints(states, now, [name for name in states if name not in held])
         if back:
             await turn.hasten(back, now)
         return disabled

@@ -189,6 +189,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             _RUNNING,
         ),
     ] = False
+    webhooks_in_flight: Annotated[
+        int,
+        Meta(ge=1, le=100),
+        _about("How many deliveries may be under way to one webhook endpoint at the same time.", _RUNNING),
+    ] = 5
     crash_at: Annotated[
         str | None,
         _about(

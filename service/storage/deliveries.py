@@ -1,5 +1,6 @@
 """A ledger's deliveries on PostgreSQL: turns of workers, each one short transaction."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import astuple
@@ -8,8 +9,16 @@ from typing import Any
 import asyncpg
 
 from service.ledger.cloud_events import Filter
-from service.ledger.deliveries import BREAKER_FAILURES, CONCURRENCY, PROBE_MS, Ended, Endpoint
-from service.ledger.delivery_ports import Claimed, EndpointState, Listening, Move, Record
+from service.ledger.deliveries import (
+    AHEAD,
+    BREAKER_FAILURES,
+    CLAIMED_MAX,
+    PROBE_MS,
+    Ended,
+    Endpoint,
+    Lane,
+)
+from service.ledger.delivery_ports import Claimed, EndpointState, Holding, Key, Listening, Move, Record
 from service.ledger.dispatch import QUEUE_MAX
 from service.ledger.subscriptions import NewDelivery
 from service.ledger.telling import View
@@ -19,7 +28,8 @@ from service.storage.queries import SQL
 
 REPLAY_MS = 50
 """One replayed delivery in so many milliseconds: at most twenty a second and endpoint."""
-_REPLAY_BURST = CONCURRENCY
+_REPLAY_BURST = 5
+_LANES: tuple[Lane, ...] = ("control", "live", "replay")
 
 
 class PostgresDeliveries:
@@ -41,10 +51,10 @@ class PostgresDeliveries:
                 await connection.execute("SET LOCAL synchronous_commit = off")
                 yield PostgresTurn(connection, self._ledger_id, self._owner)
 
-    async def listening(self, head: int) -> list[Listening]:
-        """Whom the log has something for."""
+    async def listening(self, head: int, now_ms: int) -> list[Listening]:
+        """Whom the log has something for, among those whom something may be sent to now."""
         with unavailable_on_failure():
-            rows = await self._pool.fetch(SQL["listening"], self._ledger_id, head, QUEUE_MAX)
+            rows = await self._pool.fetch(SQL["listening"], self._ledger_id, head, QUEUE_MAX, now_ms)
         return [
             Listening(
                 row[0],
@@ -86,10 +96,7 @@ class PostgresTurn:
         """Store attempts, and the next states of deliveries whose lease is still ours."""
         if not records:
             return
-        claims = [record.attempted.claimed for record in records]
-        keys = _columns(
-            (claimed.subscription_id, claimed.lane, claimed.position, claimed.attempt) for claimed in claims
-        )
+        keys = _keys(record.attempted.claimed for record in records)
         states = _columns(
             (record.next.state, record.attempted.claimed.tries, now_ms)
             if isinstance(record.next, Ended)
@@ -109,13 +116,34 @@ class PostgresTurn:
         )
         await self._fetch("put_attempts", *keys, *attempts)
 
-    async def put_endpoints(self, states: dict[str, EndpointState], now_ms: int) -> None:
-        """Store what is remembered of endpoints."""
+    async def give_back(self, claims: Sequence[Claimed]) -> None:
+        """End the leases of what was claimed and not sent: it is as if it had not been claimed."""
+        if claims:
+            await self._fetch("give_back", self._owner, *_keys(claims))
+
+    async def let_go(self, ids: Sequence[str]) -> None:
+        """Leave these endpoints to whichever worker comes first."""
+        if ids:
+            await self._fetch("let_go", self._owner, sorted(ids))
+
+    async def renew_endpoints(self, ids: Sequence[str], lease_until_ms: int) -> dict[str, bool]:
+        """Hold these endpoints until then: those that are still ours, and whether each is enabled."""
+        rows = await self._fetch("renew_endpoints", self._owner, lease_until_ms, list(ids))
+        return {row[0]: row[1] for row in rows}
+
+    async def renew(self, claims: Sequence[Claimed], lease_until_ms: int) -> set[Key]:
+        """Hold these deliveries until then: those that are still ours."""
+        if not claims:
+            return set()
+        return {tuple(row) for row in await self._fetch("renew", self._owner, lease_until_ms, *_keys(claims))}
+
+    async def put_endpoints(self, states: dict[str, EndpointState], now_ms: int, idle: Sequence[str]) -> None:
+        """Store what is remembered of endpoints; those that are `idle` are anybody's from now on."""
         if states:
             columns = _columns(
                 (name, state.status, state.reason, *astuple(state.endpoint)) for name, state in states.items()
             )
-            await self._fetch("put_endpoints", now_ms, *columns)
+            await self._fetch("put_endpoints", now_ms, *columns, self._owner, list(idle))
 
     async def hasten(self, ids: Sequence[str], now_ms: int) -> None:
         """Make everything that waits for these endpoints due now."""
@@ -133,49 +161,69 @@ class PostgresTurn:
         if deliveries:
             await put_deliveries(self._connection, self._ledger_id, deliveries)
 
-    async def claim(self, now_ms: int, *, lease_until_ms: int, cap: int) -> list[Claimed]:
-        """Take what is due, endpoint by endpoint, at most `cap` in flight for each."""
-        endpoints = {row[0]: row for row in await self._fetch("claimable", now_ms, BREAKER_FAILURES)}
+    async def claim(self, now_ms: int, *, lease_until_ms: int, holding: Holding) -> list[Claimed]:
+        """Take what is due, endpoint by endpoint, of those that no other worker holds anything of."""
+        rows = await self._fetch("claimable", now_ms, BREAKER_FAILURES, self._owner)
+        endpoints = {row[0]: row for row in rows}
+        room = _Room(holding, now_ms, CLAIMED_MAX // max(len(endpoints), 1))
         claimed: list[Any] = []
         # One lane after the other: each statement sees what the one before has taken.
-        for lane in ("control", "live", "replay"):
-            asked = [question for row in endpoints.values() if (question := _asked(row, lane, now_ms))]
+        for lane in _LANES:
+            asked = [question for row in endpoints.values() if (question := room.asked(row, lane))]
             if asked:
                 columns = _columns(asked)
-                claimed += await self._fetch("claim", now_ms, lease_until_ms, self._owner, *columns, cap)
-        await self._after_claim(endpoints, claimed, now_ms)
+                found = await self._fetch("claim", now_ms, lease_until_ms, self._owner, *columns)
+                room.taken.update(row[0] for row in found)
+                claimed += found
+        await self._after_claim(endpoints, claimed, now_ms, lease_until_ms)
         return [Claimed(row[0], *endpoints[row[0]][1:5], *row[1:]) for row in claimed]
 
-    async def _after_claim(self, endpoints: dict[str, Any], claimed: Sequence[Any], now_ms: int) -> None:
-        """Note the probe that is under way, and how much of the slow lane was used."""
+    async def _after_claim(
+        self, endpoints: dict[str, Any], claimed: Sequence[Any], now_ms: int, lease_until_ms: int
+    ) -> None:
+        """Note whose these endpoints are, the probe under way, and how much of the slow lane was used."""
+        lanes: dict[str, list[str]] = {}
+        for one in claimed:
+            lanes.setdefault(one[0], []).append(one[1])
         changed = []
-        for name, row in endpoints.items():
-            lanes = [one[1] for one in claimed if one[0] == name]
-            replayed = lanes.count("replay")
-            open_until, ready = row[5], row[6]
-            if row[4] >= BREAKER_FAILURES and set(lanes) & {"live", "replay"}:
+        for name, taken in lanes.items():
+            _, _, _, _, failures, open_until, ready, *_ = endpoints[name]
+            replayed = taken.count("replay")
+            if failures >= BREAKER_FAILURES and {*taken} & {"live", "replay"}:
                 open_until = now_ms + PROBE_MS
             if replayed:
                 ready = max(ready, now_ms - _REPLAY_BURST * REPLAY_MS) + replayed * REPLAY_MS
-            if (open_until, ready) != (row[5], row[6]):
-                changed.append((name, open_until, ready))
+            changed.append((name, open_until, ready))
         if changed:
-            await self._fetch("after_claim", *_columns(changed))
+            await self._fetch("after_claim", self._owner, lease_until_ms, *_columns(changed))
 
 
-def _asked(row: Any, lane: str, now_ms: int) -> tuple[str, str, int, bool] | None:  # noqa: ANN401 - a row
-    name, _, _, status, failures, open_until, ready = row
-    if lane == "control":
-        return name, lane, CONCURRENCY, False
-    if status != "enabled" or open_until > now_ms:
-        return None
-    probe = failures >= BREAKER_FAILURES
-    room = CONCURRENCY
-    if lane == "replay":
-        room = min(room, max(now_ms - ready, 0) // REPLAY_MS)
-    if probe:
-        room = min(room, 1 if lane == "live" else 0)
-    return (name, lane, room, probe) if room else None
+class _Room:
+    """How many deliveries a worker may still take of each endpoint."""
+
+    def __init__(self, holding: Holding, now_ms: int, share: int) -> None:
+        self._holding = holding
+        self._now_ms = now_ms
+        self._share = share
+        self.taken: Counter[str] = Counter()
+
+    def asked(self, row: Any, lane: Lane) -> tuple[str, Lane, int, bool] | None:  # noqa: ANN401 - a row
+        """What to ask for in this lane, if anything."""
+        if not row[lane]:
+            return None
+        name, failures, in_flight = row["subscription_id"], row["failures"], self._holding.in_flight
+        has = self._holding.held.get(name, 0) + self.taken[name]
+        probe = failures >= BREAKER_FAILURES
+        if lane == "control":
+            room = in_flight  # what concerns the subscription itself waits behind nothing
+        elif lane == "replay":
+            # What is sent again comes behind what is new: it is not taken ahead.
+            room = min(in_flight - has, max(self._now_ms - row["replay_ready_ms"], 0) // REPLAY_MS)
+        elif probe:
+            room = 1 - has
+        else:
+            room = (in_flight if failures else max(in_flight, min(AHEAD, self._share))) - has
+        return (name, lane, room, probe and lane == "live") if room > 0 else None
 
 
 async def put_deliveries(
@@ -189,3 +237,7 @@ async def put_deliveries(
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _keys(claims: Iterable[Claimed]) -> list[list[Any]]:
+    return _columns((one.subscription_id, one.lane, one.position, one.attempt) for one in claims)

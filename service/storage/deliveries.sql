@@ -1,14 +1,19 @@
 -- Subscriptions and their deliveries. $1 is the ledger everywhere; times are milliseconds.
+--
+-- Plans must not hang on statistics: `delivery` is empty one minute and holds a hundred thousand rows the next, and a
+-- plan made for the one would look at every row for every row of the other. So rows are found by scalar subqueries,
+-- which only an index can answer in order, and written by the place where they were found and locked.
 
 -- listening --
--- Enabled subscriptions that the log has outrun, and those in the middle of a replay, with room in each queue.
+-- Enabled subscriptions that the log has outrun, and those in the middle of a replay, with room in each queue. For an
+-- endpoint that is left alone for a while everything waits in the log.
 SELECT subscription_id, cursor, types, senders, categories, channels, with_address, source, replay_cursor, replay_to,
        $3 - (SELECT count(*) FROM (SELECT FROM delivery d WHERE d.ledger_id = $1 AND d.lane = 'live'
              AND d.subscription_id = s.subscription_id AND d.state = 'waiting' LIMIT $3) q) AS room,
        $3 - (SELECT count(*) FROM (SELECT FROM delivery d WHERE d.ledger_id = $1 AND d.lane = 'replay'
              AND d.subscription_id = s.subscription_id AND d.state = 'waiting' LIMIT $3) q) AS replay_room
 FROM subscription s
-WHERE ledger_id = $1 AND status = 'enabled' AND (cursor < $2 OR replay_cursor IS NOT NULL)
+WHERE ledger_id = $1 AND status = 'enabled' AND (cursor < $2 OR replay_cursor IS NOT NULL) AND open_until_ms <= $4
 
 -- move_cursors --
 -- Compare-and-swap: whoever comes second finds the cursor moved and makes nothing. A row that another worker
@@ -52,55 +57,67 @@ SET state = 'waiting', tries = 0, ended_at_ms = NULL, next_attempt_ms = excluded
 WHERE delivery.lane = 'replay' AND delivery.state <> 'waiting'
 
 -- claimable --
--- Endpoints with something to send now, locked: only one worker gives out an endpoint's deliveries at a time.
-SELECT subscription_id, url, secrets, status, failures, open_until_ms, replay_ready_ms
-FROM subscription s
-WHERE ledger_id = $1 AND (
-    (status = 'enabled' AND open_until_ms <= $2 AND EXISTS (
-        SELECT FROM delivery d
-        WHERE d.ledger_id = $1 AND d.subscription_id = s.subscription_id AND d.lane IN ('live', 'replay')
-          AND d.state = 'waiting' AND d.lease_until_ms <= $2
-          AND (d.next_attempt_ms <= $2 OR s.failures >= $3)))
-    OR EXISTS (
-        SELECT FROM delivery d
-        WHERE d.ledger_id = $1 AND d.subscription_id = s.subscription_id AND d.lane = 'control'
-          AND d.state = 'waiting' AND d.lease_until_ms <= $2 AND d.next_attempt_ms <= $2))
-ORDER BY subscription_id FOR UPDATE SKIP LOCKED
+-- Endpoints with something to send now, and in which lanes; locked, unless another worker holds deliveries of them:
+-- what one worker holds it counts by itself, so that no more than a few are in flight to an endpoint, over all workers.
+SELECT s.subscription_id, s.url, s.secrets, s.status, s.failures, s.open_until_ms, s.replay_ready_ms,
+       due.control, due.live, due.replay
+FROM subscription s CROSS JOIN LATERAL (
+    SELECT EXISTS (
+               SELECT FROM delivery d
+               WHERE d.ledger_id = $1 AND d.subscription_id = s.subscription_id AND d.lane = 'control'
+                 AND d.state = 'waiting' AND d.lease_until_ms <= $2 AND d.next_attempt_ms <= $2) AS control,
+           s.status = 'enabled' AND s.open_until_ms <= $2 AND EXISTS (
+               SELECT FROM delivery d
+               WHERE d.ledger_id = $1 AND d.subscription_id = s.subscription_id AND d.lane = 'live'
+                 AND d.state = 'waiting' AND d.lease_until_ms <= $2
+                 AND (d.next_attempt_ms <= $2 OR s.failures >= $3)) AS live,
+           s.status = 'enabled' AND s.open_until_ms <= $2 AND s.failures < $3 AND EXISTS (
+               SELECT FROM delivery d
+               WHERE d.ledger_id = $1 AND d.subscription_id = s.subscription_id AND d.lane = 'replay'
+                 AND d.state = 'waiting' AND d.lease_until_ms <= $2 AND d.next_attempt_ms <= $2) AS replay
+) due
+WHERE s.ledger_id = $1 AND (s.owner IS NULL OR s.owner = $4 OR s.owned_until_ms <= $2)
+  AND (due.control OR due.live OR due.replay)
+ORDER BY s.subscription_id FOR UPDATE OF s SKIP LOCKED
 
 -- claim --
--- The oldest due deliveries of each endpoint, as many as it may still have in flight. One whose subject has an
--- older one waiting in its lane, or one in flight in another lane, is not its turn yet.
+-- The oldest due deliveries of each endpoint, as many as there is room for. One whose subject has an older one waiting
+-- in its lane, or one in flight in another lane, is not its turn yet. (`lane || ''` leaves the planner one index only,
+-- that of subjects.)
 WITH asked AS (
     SELECT * FROM unnest($5::text[], $6::text[], $7::int[], $8::boolean[]) AS a (subscription_id, lane, room, probe)
 ), chosen AS (
     SELECT c.* FROM asked a CROSS JOIN LATERAL (
-        SELECT d.subscription_id, d.lane, d.position, d.next_attempt_ms <= $2 AS due
+        SELECT d.ctid AS place, d.next_attempt_ms <= $2 AS due
         FROM delivery d
         WHERE d.ledger_id = $1 AND d.subscription_id = a.subscription_id AND d.lane = a.lane
           AND d.state = 'waiting' AND d.lease_until_ms <= $2 AND (d.next_attempt_ms <= $2 OR a.probe)
-          AND NOT EXISTS (
-              SELECT FROM delivery e
+          AND d.position = (
+              SELECT e.position FROM delivery e
+              WHERE e.ledger_id = $1 AND e.subscription_id = d.subscription_id
+                AND e.subject_key = d.subject_key AND e.state = 'waiting' AND e.lane || '' = d.lane
+              ORDER BY e.position LIMIT 1)
+          AND (
+              SELECT e.position FROM delivery e
               WHERE e.ledger_id = $1 AND e.subscription_id = d.subscription_id
                 AND e.subject_key = d.subject_key AND e.state = 'waiting'
-                AND ((e.lane = d.lane AND e.position < d.position)
-                     OR (e.lane <> d.lane AND e.lease_until_ms > $2)))
+                AND e.lane <> d.lane AND e.lease_until_ms > $2
+              ORDER BY e.position LIMIT 1) IS NULL
         ORDER BY d.position
-        LIMIT greatest(0, least(a.room, $9 - (
-            SELECT count(*) FROM delivery f
-            WHERE f.ledger_id = $1 AND f.subscription_id = a.subscription_id AND f.state = 'waiting'
-              AND f.lease_until_ms > $2)))
+        LIMIT a.room
         FOR UPDATE SKIP LOCKED
     ) c
 )
 UPDATE delivery d SET lease_until_ms = $3, lease_owner = $4, attempts = d.attempts + 1
 FROM chosen c
-WHERE d.ledger_id = $1 AND d.subscription_id = c.subscription_id AND d.lane = c.lane AND d.position = c.position
+WHERE d.ledger_id = $1 AND d.ctid = c.place
 RETURNING d.subscription_id, d.lane, d.position, d.subject_key, d.event_id, d.type, d.body, d.sealed, d.tries,
           d.attempts, c.due, d.recorded_at_ms
 
 -- after_claim --
-UPDATE subscription s SET open_until_ms = a.open_until_ms, replay_ready_ms = a.replay_ready_ms
-FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS a (subscription_id, open_until_ms, replay_ready_ms)
+UPDATE subscription s
+SET open_until_ms = a.open_until_ms, replay_ready_ms = a.replay_ready_ms, owner = $2, owned_until_ms = $3
+FROM unnest($4::text[], $5::bigint[], $6::bigint[]) AS a (subscription_id, open_until_ms, replay_ready_ms)
 WHERE s.ledger_id = $1 AND s.subscription_id = a.subscription_id
 
 -- endpoints --
@@ -117,8 +134,51 @@ SET state = e.state, tries = e.tries, next_attempt_ms = e.next_attempt_ms, lease
     sealed = CASE WHEN e.state = 'done' THEN NULL ELSE d.sealed END
 FROM unnest($4::text[], $5::text[], $6::bigint[], $7::int[], $8::text[], $9::int[], $10::bigint[])
      AS e (subscription_id, lane, position, attempts, state, tries, next_attempt_ms)
-WHERE d.ledger_id = $1 AND d.subscription_id = e.subscription_id AND d.lane = e.lane
-  AND d.position = e.position AND d.attempts = e.attempts AND d.lease_owner = $2 AND d.state = 'waiting'
+CROSS JOIN LATERAL (
+    SELECT h.ctid AS place FROM delivery h
+    WHERE h.ledger_id = $1 AND h.subscription_id = e.subscription_id AND h.lane = e.lane AND h.position = e.position
+      AND h.attempts = e.attempts AND h.lease_owner = $2 AND h.state = 'waiting'
+    LIMIT 1 FOR UPDATE
+) held
+WHERE d.ledger_id = $1 AND d.ctid = held.place
+
+-- give_back --
+-- What was claimed and not sent, if the lease is still ours.
+UPDATE delivery d SET lease_until_ms = 0, lease_owner = NULL, attempts = d.attempts - 1
+FROM unnest($3::text[], $4::text[], $5::bigint[], $6::int[]) AS g (subscription_id, lane, position, attempts)
+CROSS JOIN LATERAL (
+    SELECT h.ctid AS place FROM delivery h
+    WHERE h.ledger_id = $1 AND h.subscription_id = g.subscription_id AND h.lane = g.lane AND h.position = g.position
+      AND h.attempts = g.attempts AND h.lease_owner = $2 AND h.state = 'waiting'
+    LIMIT 1 FOR UPDATE
+) held
+WHERE d.ledger_id = $1 AND d.ctid = held.place
+
+-- let_go --
+UPDATE subscription SET owner = NULL, owned_until_ms = 0
+WHERE ledger_id = $1 AND owner = $2 AND subscription_id = ANY($3::text[])
+
+-- renew_endpoints --
+WITH held AS (
+    SELECT subscription_id FROM subscription
+    WHERE ledger_id = $1 AND subscription_id = ANY($4::text[]) AND owner = $2
+    ORDER BY subscription_id FOR UPDATE
+)
+UPDATE subscription s SET owned_until_ms = $3 FROM held
+WHERE s.ledger_id = $1 AND s.subscription_id = held.subscription_id
+RETURNING s.subscription_id, s.status = 'enabled'
+
+-- renew --
+UPDATE delivery d SET lease_until_ms = $3
+FROM unnest($4::text[], $5::text[], $6::bigint[], $7::int[]) AS g (subscription_id, lane, position, attempts)
+CROSS JOIN LATERAL (
+    SELECT h.ctid AS place FROM delivery h
+    WHERE h.ledger_id = $1 AND h.subscription_id = g.subscription_id AND h.lane = g.lane AND h.position = g.position
+      AND h.attempts = g.attempts AND h.lease_owner = $2 AND h.state = 'waiting'
+    LIMIT 1 FOR UPDATE
+) held
+WHERE d.ledger_id = $1 AND d.ctid = held.place
+RETURNING d.subscription_id, d.lane, d.position
 
 -- put_attempts --
 INSERT INTO delivery_attempt (ledger_id, subscription_id, lane, position, attempt, started_at_ms, ended_at_ms,
@@ -129,7 +189,9 @@ ON CONFLICT DO NOTHING
 
 -- put_endpoints --
 UPDATE subscription s
-SET status = e.status, reason = CASE WHEN e.status = s.status THEN s.reason ELSE e.reason END, enabled_at_ms = e.enabled_at_ms, failures = e.failures,
+SET status = e.status, reason = CASE WHEN e.status = s.status THEN s.reason ELSE e.reason END,
+    owner = CASE WHEN s.owner = $12 AND s.subscription_id = ANY($13::text[]) THEN NULL ELSE s.owner END,
+    enabled_at_ms = e.enabled_at_ms, failures = e.failures,
     failing_since_ms = e.failing_since_ms, last_success_ms = e.last_success_ms,
     last_failure_ms = e.last_failure_ms, open_until_ms = e.open_until_ms,
     disabled_at_ms = CASE WHEN e.status <> 'disabled' THEN NULL ELSE coalesce(s.disabled_at_ms, $2) END

@@ -77,6 +77,11 @@ class Subscription(SQLModel, table=True):
     replay_cursor: int | None = Field(default=None, sa_column=_bigint("replay_cursor", nullable=True))
     replay_to: int | None = Field(default=None, sa_column=_bigint("replay_to", nullable=True))
     replay_ready_ms: int = Field(sa_column=_bigint("replay_ready_ms"))
+    owner: str | None = Field(default=None, sa_column=_text("owner", nullable=True))
+    """The worker that holds deliveries of it, until `owned_until_ms`."""
+    owned_until_ms: int = Field(
+        sa_column=Column("owned_until_ms", BigInteger, nullable=False, server_default=text("0"))
+    )
 
 
 class ExternalId(SQLModel, table=True):

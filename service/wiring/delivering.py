@@ -128,7 +128,7 @@ def _open(  # noqa: PLR0913 - what a worker is made of
         clock=clock,
     )
     delivering.workers[row.ledger_id] = Worker(
-        Dispatch(parts, jitter=random.SystemRandom()),
+        Dispatch(parts, jitter=random.SystemRandom(), in_flight=settings.webhooks_in_flight),
         rows,
         sender,
         watch,

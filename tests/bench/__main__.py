@@ -19,9 +19,11 @@ from service.wiring.database import database
 from tests.bench import bench_campaign
 from tests.bench.bench_bundle import measure_bundle
 from tests.bench.bench_decide import measure_decide
+from tests.bench.bench_delivery import measure_delivery
 from tests.bench.bench_known_unknown import measure_unknown
 from tests.bench.bench_replay import measure_replay
 from tests.bench.bench_service import measure_appends, measure_checks
+from tests.bench.bench_streams import measure_streams
 from tests.bench.bench_unsubscribe import measure_unsubscribe
 from tests.bench.table import Line, show
 
@@ -30,8 +32,9 @@ SERVED: dict[str, Served] = {
     "append": measure_appends,
     "check": measure_checks,
     "unknown": measure_unknown,
+    "streams": measure_streams,
 }
-PARTS = (*SERVED, "decide", "unsubscribe", "bundle", "replay")
+PARTS = (*SERVED, "decide", "unsubscribe", "bundle", "replay", "delivery")
 CAMPAIGN = "campaign"
 
 
@@ -77,6 +80,8 @@ def show_parts(options: argparse.Namespace) -> None:
         lines += measure_bundle(options.subjects)
     if "replay" in parts:
         lines += measure_replay(20_000 if options.quick else 100_000)
+    if "delivery" in parts:
+        lines += measure_delivery(5 if options.quick else 15)
     show(f"Measured {datetime.now(UTC):%Y-%m-%d}; medians of several rounds", lines)
 
 

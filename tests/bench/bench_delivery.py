@@ -1,4 +1,4 @@
-"""How late webhooks arrive: `python -m tests.bench.bench_delivery [seconds]`.
+"""How late webhooks arrive, how fast what waited goes out, and what dead endpoints cost the others.
 
 Service, worker and receiver are three processes on one machine, PostgreSQL a fourth, with fsync. Lateness is
 from an event's recorded time, which is taken before its COMMIT, to the receiver's having read the request: an
@@ -23,16 +23,19 @@ from aiohttp import ClientSession, web
 from service.cli.demo.theatre import Client, opened
 from service.delivery.sender import Sender
 from service.ledger.cloud_events import Filter
+from service.ledger.deliveries import IN_FLIGHT
 from service.ledger.subscriptions import Definition, Subscriptions
 from service.settings import Settings, read_settings
 from service.wiring.clock import now_ms
 from service.wiring.database import database
 from service.wiring.ledgers import open_parts
+from tests.bench.table import Line, line
 from tests.support.http_service import withdrawal
 
 RATE = 200
 FAN_OUT_RATE = 2
 ENDPOINTS, DEAD = 100, 10
+BACKLOG = 2_000
 
 
 class Arrivals:
@@ -72,13 +75,10 @@ class Arrivals:
         return web.Response()
 
 
-def shown(late_ms: list[float]) -> str:
-    """The figures of one run."""
+def quantiles(late_ms: list[float]) -> tuple[float, float]:
+    """The median and the 99th percentile, in milliseconds."""
     late = sorted(late_ms)
-    return (
-        f"p50 {late[len(late) // 2]:.1f} ms, p99 {late[len(late) * 99 // 100]:.1f} ms,"
-        f" largest {late[-1]:.0f} ms, {len(late)} deliveries"
-    )
+    return late[len(late) // 2], late[len(late) * 99 // 100]
 
 
 async def record(client: Client, name: str, rate: float, seconds: float) -> int:
@@ -138,31 +138,78 @@ async def ceiling(arrivals: Arrivals) -> float:
     return statistics.median(taken)
 
 
-async def measure(client: Client, settings: Settings, dsn: str, seconds: float) -> list[str]:
-    """Every figure, as lines."""
+async def emptied(arrivals: Arrivals, use: Subscriptions, client: Client) -> tuple[float, float]:
+    """Deliveries a second of events that wait for one endpoint, and of the bare client, five at once."""
+    name = await subscribe(use, f"{arrivals.url}/waited")
+    await enabled(use, 1)
+    await use.pause(name)
+    await record(client, "waiting", BACKLOG, 1)
+    arrivals.late_ms.clear()
+    started = time.perf_counter()
+    await use.enable(name)
+    await arrived(arrivals, BACKLOG)
+    taken = time.perf_counter() - started
+    await use.delete(name)
+    sender = Sender(now_ms, private_allowed=True)
+
+    async def lane() -> None:
+        for _ in range(BACKLOG // IN_FLIGHT):
+            await sender.send(arrivals.url, {}, b'{"type": "none"}')
+
+    started = time.perf_counter()
+    await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
+    bare = time.perf_counter() - started
+    await sender.close()
+    return BACKLOG / taken, BACKLOG / bare
+
+
+async def measure(client: Client, settings: Settings, dsn: str, seconds: float) -> list[Line]:
+    """Every figure."""
     async with Arrivals().listening() as arrivals, open_parts(settings, dsn) as parts:
         use = parts.subscriptions
-        lines = [f"one request, bare: p50 {await ceiling(arrivals):.2f} ms"]
+        bare = await ceiling(arrivals)
         first = await subscribe(use, f"{arrivals.url}/first")
         await enabled(use, 1)
         await record(client, "warm", RATE, 1)
         await asyncio.sleep(1)
         arrivals.late_ms.clear()
         await arrived(arrivals, await record(client, "one", RATE, seconds))
-        lines.append(f"{RATE} events/s to one endpoint: {shown(arrivals.late_ms)}")
+        late = quantiles(arrivals.late_ms)
+        lines = [
+            Line(f"webhook at {RATE} events/s, p50", f"{late[0]:.1f} ms", f"{bare:.2f} ms", "", "30 ms"),
+            Line(f"webhook at {RATE} events/s, p99", f"{late[1]:.1f} ms", aim="250 ms"),
+        ]
         await use.delete(first)
-        live = ENDPOINTS - DEAD
-        for number in range(live):
-            await subscribe(use, f"{arrivals.url}/live/{number}")
-        await enabled(use, live)
-        for name in ("alone", "beside the dead"):
-            arrivals.late_ms.clear()
-            count = await record(client, name.replace(" ", "-"), FAN_OUT_RATE, seconds)
-            await arrived(arrivals, count * live)
-            lines.append(f"{FAN_OUT_RATE} events/s to {live} endpoints, {name}: {shown(arrivals.late_ms)}")
-            if name == "alone":
-                await add_dead(use, arrivals, live)
-        return lines
+        rate, highest = await emptied(arrivals, use, client)
+        lines.append(line(f"{BACKLOG} waiting events to one endpoint", (rate, "/s"), (highest, "/s")))
+        return [*lines, *await fanned_out(client, arrivals, use, seconds)]
+
+
+async def fanned_out(client: Client, arrivals: Arrivals, use: Subscriptions, seconds: float) -> list[Line]:
+    """How late events are at many endpoints, first without and then with others that hang."""
+    live = ENDPOINTS - DEAD
+    for number in range(live):
+        await subscribe(use, f"{arrivals.url}/live/{number}")
+    await enabled(use, live)
+    found = []
+    for name in ("alone", "beside the dead"):
+        arrivals.late_ms.clear()
+        count = await record(client, name.replace(" ", "-"), FAN_OUT_RATE, seconds)
+        await arrived(arrivals, count * live)
+        assert len(arrivals.late_ms) == count * live
+        found.append(quantiles(arrivals.late_ms))
+        if name == "alone":
+            await add_dead(use, arrivals, live)
+    return [
+        Line(
+            f"webhook to {live} endpoints, {DEAD} others dead, {name}",
+            f"{beside:.1f} ms",
+            f"{alone:.1f} ms",
+            f"{alone / beside:.2f}",
+            "as without",
+        )
+        for name, alone, beside in zip(("p50", "p99"), *found, strict=True)
+    ]
 
 
 async def add_dead(use: Subscriptions, arrivals: Arrivals, live: int) -> None:
@@ -172,7 +219,8 @@ async def add_dead(use: Subscriptions, arrivals: Arrivals, live: int) -> None:
     await enabled(use, live + DEAD)
 
 
-def main(seconds: float) -> None:
+def measure_delivery(seconds: float) -> list[Line]:
+    """With a service, a worker and a database of its own."""
     with tempfile.TemporaryDirectory(prefix="consent-ledger-bench-") as folder:
         data = Path(folder)
         data.chmod(0o711)
@@ -185,14 +233,12 @@ def main(seconds: float) -> None:
                 "CONSENT_LEDGER_DATA_DIR": str(data),
                 "CONSENT_LEDGER_ALLOW_PRIVATE_SINKS": "true",
             }
-            worker = subprocess.Popen([sys.executable, "-m", "service", "worker"], env=environment)
-            try:
-                lines = asyncio.run(measure(client, settings, dsn, seconds))
-            finally:
-                worker.terminate()
-                worker.wait()
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 10)
+            with (data / "worker.log").open("wb") as log:
+                worker = subprocess.Popen(
+                    [sys.executable, "-m", "service", "worker"], env=environment, stdout=log, stderr=log
+                )
+                try:
+                    return asyncio.run(measure(client, settings, dsn, seconds))
+                finally:
+                    worker.terminate()
+                    worker.wait()

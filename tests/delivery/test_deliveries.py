@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from service.ledger.dispatch import Back
 from tests.support.delivery_world import World, a_world
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 
@@ -279,11 +280,11 @@ async def test_a_killed_workers_deliveries_are_taken_over_when_their_lease_runs_
     positions = await world.happen(3)
     await world.hear()
     dispatch = world.worker._dispatch  # noqa: SLF001 - a worker that claims, and dies
-    claimed, _ = await dispatch.turn([], await world.subscriptions.head())
-    assert len(claimed) == 3
+    taken = await dispatch.turn(Back(), await world.subscriptions.head(), {})
+    assert len(taken.claimed) == 3
     await world.go()
     assert receiver.positions == []
-    world.clock.move(seconds=61)
+    world.clock.move(seconds=31)
     await world.go()
     assert sorted(receiver.positions) == positions
     rows = await world.subscriptions.deliveries(name, "live", 10**9, None, 10)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from service.delivery.worker import Worker
 from service.ledger.cloud_events import Filter
+from service.ledger.deliveries import IN_FLIGHT
 from service.ledger.subscriptions import Definition, Subscription, Subscriptions
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -110,10 +111,14 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(dsn: str, data: Path, *, run: bool = False) -> AsyncIterator[World]:
+async def a_world(
+    dsn: str, data: Path, *, run: bool = False, in_flight: int = IN_FLIGHT
+) -> AsyncIterator[World]:
     """On this migrated database. `run`: the worker goes by itself, and the clock is not to be moved."""
     clock, metrics = Clock(), Metrics()
-    settings = Settings(database_url=dsn, data_dir=data, allow_private_sinks=True)
+    settings = Settings(
+        database_url=dsn, data_dir=data, allow_private_sinks=True, webhooks_in_flight=in_flight
+    )
     async with (
         running(dsn, data, allow_private_sinks=True) as service,
         delivering(settings, dsn, metrics, clock=clock, run=run) as parts,
