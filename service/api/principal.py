@@ -14,6 +14,8 @@ SCOPES = {
     "check:detail": "see why, and on which events an answer rests",
     "event:read": "hear of every event, under pseudonyms",
     "subject:resolve": "see the address an event concerns",
+    "subject:read": "look up everything that is held of a person",
+    "subject:erase": "erase a person: everything that is held of an address",
     "proof:read": "fetch proof bundles",
     "proof:disclose": "fetch bundles with the secret that ties them to addresses: for a regulator",
     "link:write": "make unsubscribe links",

@@ -191,6 +191,15 @@ _ROWS: Final = (
         "Read the subscription: `status` and `replaying` say what it does now.",
     ),
     ProblemType(
+        "not-audited",
+        (409,),
+        "This is not vouched for yet",
+        "An erasure reaches only what was audited (or witnessed, or timestamped) since it was recorded, so "
+        "that nothing can be erased before anybody could have seen it.",
+        "Let the operator run `consent-ledger audit`, then erase. Until then record an `erasure_requested` "
+        "event: it blocks the address at once.",
+    ),
+    ProblemType(
         "content-too-large",
         (413,),
         "The body is larger than is read here",

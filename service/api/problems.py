@@ -85,6 +85,7 @@ _TABLE: tuple[tuple[type[errors.LedgerError], str], ...] = (
     (errors.InputError, "validation"),
     (errors.FormatError, "malformed-request"),
     (errors.ConflictError, "source-event-id-reused"),
+    (errors.NotAssuredError, "not-audited"),
     (errors.StateConflictError, "state"),
     (errors.NotFoundError, "not-found"),
     (errors.UnavailableError, "temporarily-unavailable"),

@@ -17,6 +17,7 @@ from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
+from service.ledger.erase import Erasures
 from service.ledger.feed import Feed
 from service.ledger.intake import Intake
 from service.ledger.kept_answers import KeptAnswers
@@ -52,6 +53,7 @@ class LedgerServices:
     telling: Telling
     publications: Publications
     rehearsal: Rehearsal
+    erasures: Erasures
     kept_answers: KeptAnswers
     subscriptions: Subscriptions
     webhook_key: Ed25519PublicKey

@@ -22,11 +22,19 @@ FINDINGS = 1
 @click.command()
 @database_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def audit(*, data_dir: Path | None, database_url: str | None, ledger: str | None, as_json: bool) -> int:
+@click.option(
+    "--write-mark",
+    is_flag=True,
+    help="Where nothing but the high-water mark is missing, write it: you say that this is the newest state.",
+)
+def audit(
+    *, data_dir: Path | None, database_url: str | None, ledger: str | None, as_json: bool, write_mark: bool
+) -> int:
     """Replay the whole ledger (level L3) and compare everything with what was signed.
 
     Works beside a running service. One line for each finding; exit status 0 when there is none, 1 when there
-    are some, 2 when it could not be done.
+    are some, 2 when it could not be done. A sound audit is noted in the ledger: up to there the log is
+    vouched for, and persons may be erased.
     """
     settings = settings_from(data_dir=data_dir, database_url=database_url, ledger=ledger)
     with database(settings) as dsn:
@@ -34,7 +42,12 @@ def audit(*, data_dir: Path | None, database_url: str | None, ledger: str | None
         with _bar() as bar:
             task = bar.add_task("Replaying", total=None)
             report = asyncio.run(
-                _audit(settings, dsn, lambda done, total: bar.update(task, completed=done, total=total))
+                run_audit(
+                    settings,
+                    dsn,
+                    lambda done, total: bar.update(task, completed=done, total=total),
+                    write_mark=write_mark,
+                )
             )
     if as_json:
         click.echo(msgspec.json.encode(_body(report)))
@@ -49,9 +62,23 @@ def _bar() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-async def _audit(settings: Settings, dsn: str, progress: Report) -> AuditReport:
+async def run_audit(
+    settings: Settings,
+    dsn: str,
+    progress: Report = lambda _done, _total: None,
+    *,
+    write_mark: bool = False,
+) -> AuditReport:
+    """Replay one ledger, and note it where it is sound. Raises what `open_parts` and `Audit.run` raise."""
     async with open_parts(settings, dsn) as parts:
-        return await Audit(parts.store, parts.keys, Opener(parts.sealer), parts.mark).run(progress)
+        report = await Audit(parts.store, parts.keys, Opener(parts.sealer), parts.mark).run(progress)
+        if write_mark and [finding.code for finding in report.findings] == ["mark_missing"]:
+            await parts.mark.advance(report.size, report.checkpoint.encode())
+            report.findings.clear()
+        if report.is_sound:
+            root = bytes.fromhex(report.root)
+            await parts.erasures.audited(report.size, root, parts.clock())
+    return report
 
 
 def _body(report: AuditReport) -> dict[str, object]:

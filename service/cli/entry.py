@@ -30,6 +30,8 @@ _COMMANDS = {
         "Begin, look at, pause, resume and end webhooks.",
     ),
     "check": ("service.cli.check", "check", "Ask a running service: may this be sent?"),
+    "erase": ("service.cli.erase", "erase", "Destroy everything that is held of a person."),
+    "scrub": ("service.cli.scrub", "scrub", "Leave nothing of erased keys in the database's files."),
     "verify": ("service.cli.verify", "verify", "Verify a bundle offline."),
     "scenarios": ("service.cli.scenarios", "scenarios", "Run worked cases and compare the answers."),
     "rulebook": ("service.cli.rulebook", "rulebook", "Show, try and publish what decides."),

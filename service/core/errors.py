@@ -10,6 +10,7 @@ LedgerError
 │   └── RulebookError       a rulebook that contradicts itself, the senders or a statute
 ├── ConflictError           the same source_event_id came with another body
 ├── StateConflictError      not possible in the state that it is in
+│   └── NotAssuredError     to be erased before anybody but the operator could have seen it
 ├── NotFoundError           no such form, rulebook, sender, entry or checkpoint
 ├── UnavailableError        try again later: nothing was written, or the outcome is said to be unknown
 ├── ForkError               the database does not extend what was signed: stop, never sign
@@ -68,6 +69,19 @@ class ConflictError(LedgerError):
 
 class StateConflictError(LedgerError):
     """Not possible in the state that it is in."""
+
+
+class NotAssuredError(StateConflictError):
+    """The log is not vouched for (audited, witnessed, timestamped) up to what is to be erased."""
+
+    def __init__(self, assured_size: int, needed_size: int) -> None:
+        super().__init__(
+            f"the log is vouched for up to size {assured_size}, and what is to be erased reaches up to size"
+            f" {needed_size}: let the operator run `consent-ledger audit`, then erase. Until then an event"
+            " `erasure_requested` blocks the address at once."
+        )
+        self.assured_size = assured_size
+        self.needed_size = needed_size
 
 
 class NotFoundError(LedgerError):

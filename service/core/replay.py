@@ -226,9 +226,7 @@ class Replay:
         """What a notice lists has no contents; of each person it lists, nothing older has any."""
         self.counts["erased"] += len(entry.indices)
         if any(listed not in self._unopened for listed in entry.indices):
-            message = (
-                f"the notice at entry {index} lists what is no event, or what is still held"
-            )
+            message = f"the notice at entry {index} lists what is no event, or what is still held"
             self.find("erasure_undone", index, message)
         self._unopened.difference_update(entry.indices)
         for key in self._erasures.declare(index, entry.indices, self._event_count):

@@ -73,6 +73,11 @@ class Admission:
         self._keys = keys
         self._random = random
 
+    @property
+    def origin(self) -> str:
+        """The log that it admits to."""
+        return self._keys.origin
+
     def subject_of(self, address: CanonicalAddress) -> bytes:
         """The subject key of a canonical address."""
         return subject_key(self._keys.subject_key_secret, address.kind, address.value)

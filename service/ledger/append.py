@@ -17,20 +17,21 @@ While the mark of one batch is written, the next is prepared; it is signed only 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from service.core.checkpoint import Checkpoint
 from service.core.entries import recorded_at_ms
 from service.core.errors import (
     ForkError,
+    InputError,
     LedgerError,
-    ProofError,
+    NotFoundError,
+    StateConflictError,
     UnavailableError,
 )
-from service.core.merkle import Frontier
 from service.core.notes import Signer
 from service.core.succession import KeyHistory
 from service.ledger.admission import Admitted
-from service.ledger.key_following import follow, open_signed
+from service.ledger.extending import check_extends
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.map_cache import MapCache
 from service.ledger.ports import (
@@ -45,18 +46,14 @@ from service.ledger.ports import (
 )
 from service.ledger.repeats import repeat, replay
 from service.ledger.sequence import Epoch, Receipt
+from service.ledger.waiting import BATCH_EVENTS_MAX, Errand, Waiting, next_batch, outcomes_of
 
-BATCH_EVENTS_MAX = 256
+__all__ = ["BATCH_EVENTS_MAX", "QUEUE_EVENTS_MAX", "SHED_EVENTS", "SHED_MS", "Appender"]
+
 QUEUE_EVENTS_MAX = 16_384
 SHED_EVENTS = 4_096
 """So many waiting events, or a batch under way for `SHED_MS`, say that what comes now would wait too long."""
 SHED_MS = 3_000
-
-
-@dataclass(slots=True)
-class _Waiting:
-    event: Admitted
-    answer: asyncio.Future[Receipt]
 
 
 @dataclass(slots=True)
@@ -91,7 +88,7 @@ class Appender:
         self._reached = reached
         self.meter: Meter = UNMETERED
         self.on_committed: Callable[[int], None] = _nobody_listens
-        self._queue: list[_Waiting] = []
+        self._queue: list[Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._acknowledging: asyncio.Task[None] | None = None
         self._remembered = _Remembered()
@@ -124,9 +121,13 @@ class Appender:
 
         They have their place in the queue when this returns; what it returns waits for their answers.
         """
-        return _outcomes([self._enqueue(event) for event in events])
+        return outcomes_of([self._enqueue(event) for event in events])
 
-    def _enqueue(self, event: Admitted) -> asyncio.Future[Receipt]:
+    async def run(self, errand: Errand) -> Receipt:
+        """Run an errand in a batch of its own; returns, or raises, as `append` does."""
+        return await self._enqueue(errand)
+
+    def _enqueue(self, work: Admitted | Errand) -> asyncio.Future[Receipt]:
         answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         if self._stopped is not None:
             answer.set_exception(self._stopped)
@@ -134,7 +135,7 @@ class Appender:
             self.meter.turned_away(1)
             answer.set_exception(UnavailableError("too many events are waiting to be written"))
         else:
-            self._queue.append(_Waiting(event, answer))
+            self._queue.append(Waiting(work, answer))
             if self._flushing is None:
                 self._flushing = asyncio.create_task(self._flush())
         return answer
@@ -167,19 +168,20 @@ class Appender:
             # One turn of the loop, so that requests that arrived together share a batch.
             await asyncio.sleep(0)
             while self._queue:
-                batch, self._queue = self._queue[:BATCH_EVENTS_MAX], self._queue[BATCH_EVENTS_MAX:]
+                batch = next_batch(self._queue)
+                self._queue = self._queue[len(batch) :]
                 await self._settle(batch)
         finally:
             self._flushing = None
             if self._queue:
                 self._flushing = asyncio.create_task(self._flush())
 
-    async def _settle(self, batch: list[_Waiting]) -> None:
+    async def _settle(self, batch: list[Waiting]) -> None:
         """Commit a batch. Its senders are answered when the mark covers it, while the next is prepared."""
         self.meter.batch_begins(len(batch), len(self._queue))
         try:
             try:
-                outcomes, head = await self._commit([waiting.event for waiting in batch])
+                outcomes, head = await self._commit([waiting.work for waiting in batch])
             finally:
                 self._batch_since_ms = None
         except Exception as error:  # noqa: BLE001 - whatever it is, no sender may wait for ever
@@ -196,7 +198,7 @@ class Appender:
             await asyncio.wait([self._acknowledging])
 
     async def _acknowledge(
-        self, batch: list[_Waiting], outcomes: list[Receipt | LedgerError], head: Head
+        self, batch: list[Waiting], outcomes: list[Receipt | LedgerError], head: Head
     ) -> None:
         try:
             if head.size > self._remembered.marked:
@@ -221,7 +223,7 @@ class Appender:
         self._remembered.unmarked = None
         self.meter.marked(durable=True)
 
-    def _refuse(self, batch: list[_Waiting], error: Exception) -> None:
+    def _refuse(self, batch: list[Waiting], error: Exception) -> None:
         outcome = "unavailable" if isinstance(error, LedgerError) else "failed"
         if isinstance(error, ForkError):
             outcome, self._stopped = "stopped", error
@@ -231,7 +233,7 @@ class Appender:
         if outcome == "stopped":
             self.meter.contradicted()
 
-    def _answer(self, batch: list[_Waiting], outcomes: Sequence[Receipt | Exception]) -> None:
+    def _answer(self, batch: list[Waiting], outcomes: Sequence[Receipt | Exception]) -> None:
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.answer.done():
                 continue
@@ -245,7 +247,7 @@ class Appender:
         if self._stopped is not None:
             raise self._stopped
 
-    async def _commit(self, events: list[Admitted]) -> tuple[list[Receipt | LedgerError], Head]:
+    async def _commit(self, work: list[Admitted | Errand]) -> tuple[list[Receipt | LedgerError], Head]:
         self._refuse_if_stopped()
         self._reached("queued")
         self._batch_since_ms = self._clock()
@@ -254,8 +256,13 @@ class Appender:
             self._reached("locked")
             if head is None:
                 raise ForkError("the ledger has no head row: it was never created here, or has been removed")
-            await self._check_extends(transaction, head)
-            outcomes, new_head = await self._append_under_lock(transaction, head, events)
+            if await check_extends(transaction, head, self._remembered.head, self._keys):
+                self._map.forget()
+            events = [each for each in work if isinstance(each, Admitted)]
+            if events:
+                outcomes, new_head = await self._append_under_lock(transaction, head, events)
+            else:
+                outcomes, new_head = await self._run_under_lock(transaction, head, work[0])
             self._reached("written")
         self._reached("committed")
         if self._succession is not None:
@@ -265,25 +272,6 @@ class Appender:
             self._remembered.head = new_head
             self._map.take_over()
         return outcomes, new_head
-
-    async def _check_extends(self, transaction: Transaction, head: Head) -> None:
-        """Refuse to sign on top of anything but what was signed; drop the cache when another process did."""
-        own = self._remembered.head
-        if head == own:
-            return
-        if own is not None and head.size < own.size:
-            raise ForkError(f"the log has {head.size} entries, and a checkpoint over {own.size} was signed")
-        if own is not None and head.size == own.size:
-            raise ForkError(f"the log at size {head.size} is not the one that was signed")
-        await follow(self._keys, transaction, head)
-        try:
-            signed = open_signed(head.checkpoint, self._keys)
-            roots = {signed.root, Frontier.from_bytes(head.frontier).root()}
-        except ProofError as error:
-            raise ForkError(f"the head of {head.size} entries was altered: {error}") from error
-        if signed != Checkpoint(self._keys.origin, head.size, head.root) or roots != {head.root}:
-            raise ForkError(f"the head of {head.size} entries is not the one that was signed")
-        self._map.forget()
 
     async def _append_under_lock(
         self, transaction: Transaction, head: Head, events: list[Admitted]
@@ -297,7 +285,7 @@ class Appender:
             else:
                 fresh.setdefault(event.dedup_key, position)
         if fresh:
-            places, head = await self._write(
+            places, head = await self._append_fresh(
                 [events[position] for position in fresh.values()], transaction, head
             )
             outcomes.update(zip(fresh.values(), places, strict=True))
@@ -307,15 +295,38 @@ class Appender:
                 outcomes[position] = repeat(events[first], event, outcomes[first])
         return [outcomes[position] for position in range(len(events))], head
 
-    async def _write(
+    async def _run_under_lock(
+        self, transaction: Transaction, head: Head, errand: Admitted | Errand
+    ) -> tuple[list[Receipt | LedgerError], Head]:
+        epoch = self._epoch(transaction, head)
+        try:
+            built = await cast("Errand", errand).build(transaction, epoch)
+        except (InputError, StateConflictError, NotFoundError) as refusal:
+            return [refusal], head
+        if isinstance(built, Receipt):
+            return [built], head
+        self._reached("read")
+        new = await self._write(epoch, transaction, head)
+        return [_receipt(built, new)], new
+
+    async def _append_fresh(
         self, events: list[Admitted], transaction: Transaction, head: Head
     ) -> tuple[list[Receipt], Head]:
-        epoch = Epoch(self._keys, self._sealer, head, self._clock(), head.rulebook_hash)
-        epoch.anchor_hash = transaction.anchor_hash
+        epoch = self._epoch(transaction, head)
         touched = {entry.subject_key for event in events for entry in event.entries}
         epoch.load(await transaction.subjects(list(touched)))
         self._reached("read")
         places = [epoch.add(event) for event in events]
+        new = await self._write(epoch, transaction, head)
+        return [_receipt(place, new) for place in places], new
+
+    def _epoch(self, transaction: Transaction, head: Head) -> Epoch:
+        epoch = Epoch(self._keys, self._sealer, head, self._clock(), head.rulebook_hash)
+        epoch.anchor_hash = transaction.anchor_hash
+        return epoch
+
+    async def _write(self, epoch: Epoch, transaction: Transaction, head: Head) -> Head:
+        """Write what was put into the epoch, and its end; the head that the log has then."""
         changes = await self._map.update(transaction, head, epoch.map_updates())
         # What the mark refused is not built upon: nothing is signed before it took the batch before.
         await self._acknowledged()
@@ -326,22 +337,12 @@ class Appender:
         self._reached("computed")
         await transaction.write(batch)
         self._succession = (epoch.history, epoch.signers) if epoch.history is not None else None
-        new = batch.head
-        receipts = [
-            Receipt(index, new.recorded_at_ms, leaf_hash, new.position, new.checkpoint)
-            for index, leaf_hash in places
-        ]
-        return receipts, new
+        return batch.head
+
+
+def _receipt(place: tuple[int, bytes], head: Head) -> Receipt:
+    return Receipt(place[0], head.recorded_at_ms, place[1], head.position, head.checkpoint)
 
 
 def _nobody_listens(_position: int) -> None:
     """Do nothing."""
-
-
-async def _outcomes(answers: list[asyncio.Future[Receipt]]) -> list[Receipt | LedgerError]:
-    results: list[Receipt | LedgerError] = []
-    for outcome in await asyncio.gather(*answers, return_exceptions=True):
-        if not isinstance(outcome, Receipt | LedgerError):
-            raise outcome
-        results.append(outcome)
-    return results

@@ -51,7 +51,8 @@ class Feed:
         Raises `QuestionError` for a position that does not exist: the reader knows another log.
         """
         page = self._from_memory(after, wanted, limit)
-        if page is None or not page.events:
+        # Something new may be an erasure of what is in memory: it is looked at first.
+        if page is None or not page.events or self._bell.position > self._tail_to:
             await self._catch_up(after)
             page = self._from_memory(after, wanted, limit)
         if page is not None:

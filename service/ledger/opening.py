@@ -110,7 +110,7 @@ class Opener:
 
         Raises `ForkError` when something was sealed under other keys, or for another place.
         """
-        held = [row for row in rows if _notice_of(row) is None]
+        held = [row for row in rows if notice_of(row) is None]
         if not held:
             return []
         if secret is None:
@@ -135,7 +135,7 @@ class Opener:
             if mark is None:
                 raise ForkError("events of a subject are missing, and no erasure explains it")
             return (mark.index,)
-        return tuple(sorted({notice for each in sealed if (notice := _notice_of(each)) is not None}))
+        return tuple(sorted({notice for each in sealed if (notice := notice_of(each)) is not None}))
 
 
 def tombstone(row: SealedRow, notice_index: int) -> SealedRow:
@@ -148,7 +148,7 @@ def is_tombstone(row: SealedRow) -> bool:
     return len(row.sealed) == _TOMBSTONE_SIZE
 
 
-def _notice_of(row: SealedRow) -> int | None:
+def notice_of(row: SealedRow) -> int | None:
     """The index of the notice that a tombstone holds; None for a row with contents."""
     return int.from_bytes(row.sealed) if is_tombstone(row) else None
 
@@ -157,7 +157,7 @@ def _erased(
     row: SubjectRow, sealed: Sequence[SealedRow], notices: tuple[int, ...], entries: dict[int, EntryRow]
 ) -> tuple[int, ...]:
     if row.event_count == len(sealed):
-        return tuple(each.index for each in sealed if _notice_of(each) is not None)
+        return tuple(each.index for each in sealed if notice_of(each) is not None)
     notice = decode_entry(entries[notices[0]].entry) if notices[0] in entries else None
     indices = notice.indices if isinstance(notice, ErasureEntry) else ()
     if len(indices) + len(sealed) != row.event_count:

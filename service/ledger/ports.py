@@ -1,6 +1,6 @@
 """What the use cases need from the world, as contracts. The storage adapter implements them on PostgreSQL."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -94,6 +94,9 @@ class Head:
         return self.epoch_index
 
 
+_SEALED_NOTHING: Final = 12 + 16
+
+
 class SubjectRow(Struct, frozen=True, gc=False):
     """The head of a subject's chain and its events folded."""
 
@@ -108,6 +111,11 @@ class SecretRow(Struct, frozen=True, gc=False):
 
     wrapped_key: bytes
     sealed_address: bytes
+
+    @property
+    def sealed_address_is_empty(self) -> bool:
+        """Whether there is no address in it: a nonce and a tag of AES-256-GCM, and nothing between them."""
+        return len(self.sealed_address) == _SEALED_NOTHING
 
 
 class KnownEvent(Struct, frozen=True, gc=False):
@@ -147,6 +155,26 @@ class EntryRow(Struct, frozen=True, gc=False):
     body_tag: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Destruction:
+    """What an erasure destroys of a subject, and what it leaves behind.
+
+    `tombstones` take the place of the rows at their indices; `told` is, by index, what is told from now on to
+    webhooks that have not heard of the event yet. `last_index`: of the newest event that is destroyed;
+    `at_ms`: when it was declared.
+    `with_key`: the subject's key goes too, and no batch brings another.
+    """
+
+    subject_key: bytes
+    notice: int
+    leaf_hash: bytes
+    last_index: int
+    at_ms: int
+    tombstones: Sequence[SealedRow]
+    told: Mapping[int, bytes]
+    with_key: bool = False
+
+
 @dataclass(slots=True)
 class Batch:
     """All rows of one epoch, written in one transaction."""
@@ -162,6 +190,9 @@ class Batch:
     documents: list[DocumentRow]
     external_ids: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
     """By subject key and tag of the source, the source's own id for the person, sealed."""
+    replaced_secrets: Sequence[bytes] = ()
+    """Subjects whose row in `secrets` takes the place of the one they have."""
+    destructions: Sequence[Destruction] = ()
 
 
 class Transaction(Protocol):
@@ -192,8 +223,20 @@ class Transaction(Protocol):
     async def covering_checkpoint(self, index: int) -> tuple[int, bytes]:
         """Size and note of the oldest checkpoint that covers this entry."""
 
+    async def entries_at(self, indices: Sequence[int]) -> dict[int, EntryRow]:
+        """The entries at these indices."""
+
+    async def records_of(self, subject_key: bytes) -> list[SealedRow]:
+        """Everything still held of one subject, oldest first."""
+
+    async def assured_size(self) -> int:
+        """The largest size of this log that was replayed, witnessed or timestamped; 0 for none."""
+
+    async def destroy(self, destruction: Destruction) -> None:
+        """Destroy it, without a batch: a notice in the log has declared it before."""
+
     async def write(self, batch: Batch) -> None:
-        """Store the batch and advance the head by compare-and-swap.
+        """Store the batch, destroy what it destroys, and advance the head by compare-and-swap.
 
         Raises `ForkError` when the head is no longer the one the batch was built on.
         """

@@ -4,23 +4,42 @@ Order of work: `admit_genesis` or `add` for every event (place, record, commitme
 `map_updates` into the prefix map, then `close` (epoch entry, tree, checkpoint).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
 from service.core.checkpoint import sign_checkpoint
-from service.core.entries import EpochEntry, encode_epoch, encode_event, encode_succession
+from service.core.entries import (
+    EpochEntry,
+    ErasureEntry,
+    encode_epoch,
+    encode_erasure,
+    encode_event,
+    encode_succession,
+)
 from service.core.law.facts import Standing
-from service.core.law.standing import EMPTY, decode_standing, encode_standing, fold
+from service.core.law.standing import EMPTY, decode_standing, encode_standing, fold, suppressed
 from service.core.merkle import Frontier, TileRoot, hash_leaf
 from service.core.notes import Signer
 from service.core.records import ZERO_HASH, chain, commitment, head_value, record_bytes
 from service.core.succession import KeyHistory, succession_entry
 from service.ledger.admission import Admitted, PendingEntry
 from service.ledger.keys import LedgerKeys, Sealer, external_id_context
-from service.ledger.ports import Batch, DocumentRow, EntryRow, Head, SealedRow, SecretRow, SubjectRow
+from service.ledger.ports import (
+    Batch,
+    Destruction,
+    DocumentRow,
+    EntryRow,
+    Head,
+    SealedRow,
+    SecretRow,
+    SubjectRow,
+)
+
+NOTICE_INDICES_MAX = 8_000
+"""So many indices fit into one entry of the log with room to spare; more make further notices."""
 
 
 class Receipt(Struct, frozen=True, gc=False):
@@ -43,6 +62,8 @@ class _SubjectState:
     chain: bytes
     standing: Standing
     cipher: AESGCM
+    wrapped_key: bytes
+    addressless: bool
 
 
 class Epoch:
@@ -70,6 +91,9 @@ class Epoch:
         self.signers = keys.signers
         self.history: KeyHistory | None = None
         self.anchor_hash = ZERO_HASH
+        self._stored_secrets: set[bytes] = set()
+        self._replaced_secrets: set[bytes] = set()
+        self._destructions: list[Destruction] = []
         self.recorded_at_ms = max(before.recorded_at_ms, now_ms) if before else now_ms
         self.index = before.size if before else 0
 
@@ -80,14 +104,24 @@ class Epoch:
 
     def load(self, rows: Mapping[bytes, tuple[SubjectRow, SecretRow | None]]) -> None:
         """Take over the touched subjects that exist already."""
-        for key, (row, secret) in rows.items():
-            if secret is None:
+        for key, (row, stored) in rows.items():
+            if stored is None:
                 # Erased: the chain goes on, under a key that opens nothing of what was before.
-                cipher, self._secrets[key] = self._sealer.new_subject(key, b"")
+                cipher, secret = self._sealer.new_subject(key, b"")
+                self._secrets[key] = secret
             else:
+                secret = stored
                 cipher = self._sealer.open_subject(key, secret.wrapped_key)
-            standing = decode_standing(row.standing)
-            self._subjects[key] = _SubjectState(row.event_count, row.last_index, row.chain, standing, cipher)
+                self._stored_secrets.add(key)
+            self._subjects[key] = _SubjectState(
+                event_count=row.event_count,
+                last_index=row.last_index,
+                chain=row.chain,
+                standing=decode_standing(row.standing),
+                cipher=cipher,
+                wrapped_key=secret.wrapped_key,
+                addressless=secret.sealed_address_is_empty,
+            )
 
     def append_entry(
         self, entry: bytes, dedup_key: bytes | None = None, body_tag: bytes | None = None
@@ -107,6 +141,28 @@ class Epoch:
         self.history = (self.history or self._keys.history).follow(self.index, entry)
         self.append_entry(encode_succession(entry))
         self.signers = (new, old)
+
+    def erase(self, key: bytes, indices: Sequence[int], reason: int) -> list[int]:
+        """Declare these events of a loaded subject destroyed, and go on under a new key without an address.
+
+        `indices` ascend and are all that is held of it. Returns, for each, the index of its notice.
+        """
+        notices: list[int] = []
+        state = self._subjects[key]
+        for start in range(0, len(indices), NOTICE_INDICES_MAX):
+            listed = tuple(indices[start : start + NOTICE_INDICES_MAX])
+            notice = ErasureEntry(self._last_leaf_hash, self.recorded_at_ms, reason, listed)
+            notices += [self.index] * len(listed)
+            self.append_entry(encode_erasure(notice))
+        state.cipher, secret = self._sealer.new_subject(key, b"")
+        state.wrapped_key, state.addressless = secret.wrapped_key, True
+        state.standing = suppressed(index=self.index - 1, at_ms=self.recorded_at_ms)
+        self._put_secret(key, secret)
+        return notices
+
+    def destroy(self, destruction: Destruction) -> None:
+        """Have this destroyed with the batch."""
+        self._destructions.append(destruction)
 
     def add(self, event: Admitted) -> tuple[int, bytes]:
         """Give the event its place, one entry for each chain it concerns: index and hash of the first."""
@@ -131,6 +187,11 @@ class Epoch:
         self, event: Admitted, entry: PendingEntry, dedup_key: bytes | None, body_tag: bytes | None
     ) -> None:
         state = self._subjects.get(entry.subject_key) or self._new_subject(entry)
+        if state.addressless and entry.address:
+            # Erased, or known by a link alone until now: from here on the address is known again.
+            sealed = self._sealer.seal(state.cipher, entry.address, entry.subject_key)
+            self._put_secret(entry.subject_key, SecretRow(state.wrapped_key, sealed))
+            state.addressless = False
         index = self.index
         record = record_bytes(
             entry.body,
@@ -169,11 +230,17 @@ class Epoch:
         )
 
     def _new_subject(self, entry: PendingEntry) -> _SubjectState:
-        cipher, self._secrets[entry.subject_key] = self._sealer.new_subject(entry.subject_key, entry.address)
-        state = _SubjectState(0, 0, ZERO_HASH, EMPTY, cipher)
+        cipher, secret = self._sealer.new_subject(entry.subject_key, entry.address)
+        self._secrets[entry.subject_key] = secret
+        state = _SubjectState(0, 0, ZERO_HASH, EMPTY, cipher, secret.wrapped_key, not entry.address)
         self._subjects[entry.subject_key] = state
         self._new_subjects += 1
         return state
+
+    def _put_secret(self, key: bytes, secret: SecretRow) -> None:
+        self._secrets[key] = secret
+        if key in self._stored_secrets:
+            self._replaced_secrets.add(key)
 
     def map_updates(self) -> dict[bytes, bytes]:
         """The map's new value for every subject this epoch touched."""
@@ -196,6 +263,8 @@ class Epoch:
             strata=dict(strata),
             documents=self._documents,
             external_ids=self._external_ids,
+            replaced_secrets=sorted(self._replaced_secrets),
+            destructions=self._destructions,
         )
 
     def _close_head(self, map_root: bytes) -> Head:

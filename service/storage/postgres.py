@@ -13,6 +13,7 @@ from service.core.merkle import HashRange
 from service.core.records import ZERO_HASH
 from service.ledger.ports import (
     Batch,
+    Destruction,
     DocumentRow,
     EntryRow,
     Head,
@@ -22,6 +23,7 @@ from service.ledger.ports import (
     SubjectRow,
 )
 from service.storage.coalescing import StandingReader
+from service.storage.destruction import destroy
 from service.storage.fence import FencedConnection, FencedPool
 from service.storage.queries import SQL
 from service.storage.roles import LIMITS, WRITER
@@ -256,8 +258,21 @@ class PostgresTransaction(PostgresReader):
             # Under the head's lock no index, size or id can be taken: two writers believe to be alone.
             raise ForkError("another writer has taken this place in the log") from error
 
+    async def assured_size(self) -> int:
+        """The largest size of this log that was vouched for; 0 for none."""
+        size: int = (await self._fetch("assured_size"))[0][0]
+        return size
+
+    async def destroy(self, destruction: Destruction) -> None:
+        """Destroy what a notice in the log declared before."""
+        await destroy(self._fetch, destruction)
+
     async def _write(self, batch: Batch) -> None:
         before = batch.before
+        if batch.replaced_secrets:
+            await self._fetch("destroy_secrets", batch.replaced_secrets)
+        for destruction in batch.destructions:
+            await destroy(self._fetch, destruction)
         if before is None:
             await self._fetch("create_head", ZERO_HASH)
         place = (before.size, before.root) if before is not None else (0, ZERO_HASH)

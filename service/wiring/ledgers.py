@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
+import structlog
 
 from service.api.services import LedgerServices
 from service.core.errors import ForkError
@@ -18,6 +19,8 @@ from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
+from service.ledger.erase import Erasures
+from service.ledger.erase_again import RestoredErasures
 from service.ledger.feed import Feed
 from service.ledger.genesis import begin
 from service.ledger.intake import Intake
@@ -26,7 +29,7 @@ from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
 from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
-from service.ledger.ports import Bell, Clock, Failpoint, Meter
+from service.ledger.ports import UNMETERED, Bell, Clock, Failpoint, Meter
 from service.ledger.prove import Proofs
 from service.ledger.publications import Publications
 from service.ledger.published import PublishedLog
@@ -39,15 +42,19 @@ from service.ledger.vault import Vault, webhook_signing_key
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.campaigns import PostgresCampaigns
+from service.storage.erasures import PostgresErasures
 from service.storage.kept_answers import PostgresAnswerRows
 from service.storage.postgres import PostgresStore
 from service.storage.subscriptions import PostgresSubscriptions
 from service.wiring.clock import now_ms
+from service.wiring.erasure_list import ErasureFile, erasures_path
 from service.wiring.high_water import HighWaterFile, mark_path
 from service.wiring.keys import create_keys, have_keys, keys_directory, load_keys
 from service.wiring.pools import pooled
 
 GENERATION = 1
+
+_log = structlog.get_logger(__name__)
 
 
 async def ensure_ledger(settings: Settings, access: AccessStore) -> LedgerRow:
@@ -80,6 +87,8 @@ class LedgerParts:
     sealer: Sealer
     admission: Admission
     mark: HighWaterFile
+    erasures: PostgresErasures
+    erased: ErasureFile
     subscriptions: Subscriptions
     clock: Clock
 
@@ -92,6 +101,20 @@ class LedgerParts:
     def telling(self) -> Telling:
         """How events are told to subscribers."""
         return Telling(self.store, self.sealer, self.keys)
+
+    def erasing(self, appender: Appender) -> Erasures:
+        """The way to erase through this writer."""
+        return Erasures(self.store, self.admission, Opener(self.sealer), appender, self.erased)
+
+    async def erase_again(self) -> None:
+        """Erase again what was erased and a restored backup brought back."""
+        appender = self.appender(_nothing_fails, UNMETERED)
+        opener, erasing = Opener(self.sealer), self.erasing(appender)
+        restored = RestoredErasures(
+            self.store, self.admission, opener, erasing, rows=self.erasures, kept=self.erased
+        )
+        if again := await restored.erase_again():
+            _log.warning("erased_again", ledger=self.name, persons=again)
 
     def services(self, appender: Appender, meter: Meter, bell: Bell) -> LedgerServices:
         """The use cases over it."""
@@ -123,6 +146,7 @@ class LedgerParts:
             telling=self.telling(),
             publications=Publications(store, opener, admission),
             rehearsal=Rehearsal(store, admission, catalogue, opener, clock=now_ms, stopwatch=time.monotonic),
+            erasures=self.erasing(appender),
             kept_answers=KeptAnswers(self.answers, keys, clock=now_ms, random=os.urandom),
             subscriptions=self.subscriptions,
             webhook_key=webhook_signing_key(keys.wrapping_key).public_key(),
@@ -144,6 +168,8 @@ def ledger_parts(
         sealer=Sealer(keys.wrapping_key, os.urandom),
         admission=Admission(keys, os.urandom),
         mark=HighWaterFile(mark_path(settings.data_dir, row.name), row.origin),
+        erasures=PostgresErasures(pool, row.ledger_id),
+        erased=ErasureFile(erasures_path(settings.data_dir, row.name)),
         subscriptions=Subscriptions(
             PostgresSubscriptions(pool, row.ledger_id),
             store,
@@ -201,4 +227,9 @@ async def open_ledger(
         raise ForkError(f"ledger {row.name}: {fork}") from fork
     # A crash between COMMIT and mark leaves the log ahead, which is what the checks just allowed.
     await parts.mark.advance(head.size, head.checkpoint)
+    await parts.erase_again()
     return parts
+
+
+def _nothing_fails(_step: str) -> None:
+    """Pass every step: what is tested with failpoints has its own writer."""

@@ -4,6 +4,7 @@ from service.delivery.worker import DEAD_KEPT_MS, DONE_KEPT_MS
 from tests.support.databases import execute, fetch_value
 from tests.support.delivery_world import World
 from tests.support.http_service import withdrawal
+from tests.support.persons import audited
 from tests.support.webhook_receiver import Receiver
 
 
@@ -65,6 +66,26 @@ async def test_an_erased_person_is_told_without_the_address(world: World, receiv
     first, second = receiver.events
     assert "jane.canary" in first.body.decode()
     assert "jane.canary" not in second.body.decode()
+
+
+async def test_what_waits_while_a_person_is_erased_is_told_as_erased(
+    world: World, receiver: Receiver
+) -> None:
+    name = await world.subscribe(receiver, with_address=True)
+    receiver.answers(500)
+    (position,) = await world.happen(person="jane.canary@example.org")
+    await world.go()
+    await audited(world.settings)
+    jane = {"address": {"kind": "email", "value": "jane.canary@example.org"}}
+    assert (await world.service.client.post("/v1/subjects/erase", json=jane)).json()["erased_events"] == 1
+    (attempt,) = await world.subscriptions.attempts(name, "live", position)
+    assert not attempt.answer
+    receiver.answers(200)
+    world.clock.move(minutes=1)
+    await world.go()
+    told = receiver.events[-1].event
+    assert (told["type"], told["data"].keys()) == ("contents_erased", {"position", "subject", "leaf_hash"})
+    assert told["id"] == receiver.events[0].event["id"]
 
 
 async def test_attempts_and_lateness_are_counted(world: World, receiver: Receiver) -> None:

@@ -33,6 +33,8 @@ ROWS = {
     "subject_secret": f"($1, {HASH}, '', '')",
     "external_id": f"($1, {HASH}, {HASH}, '')",
     "relay": "($1, 'r', '', 0, NULL, 0)",
+    "erasure": f"($1, 0, {HASH}, {HASH}, 0, 0)",
+    "sound_audit": f"($1, 1, {HASH}, 0)",
     "idempotency": f"($1, {HASH}, {HASH}, '', 0, 0, NULL)",
     "quota_use": "($1, 'key', 0, 1, 0, NULL)",
     "subscription": "($1, 's', '', '', 'paused', '{}', '{}', '{}', '{}', false, NULL, '', 0, 0, 0, 0, 0, 0,"

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 import service.storage.delivery_tables
+import service.storage.erasure_tables
 import service.storage.tables  # noqa: F401 - registers the tables
 from service.storage.migrate import _on_connection, revision, upgrade
 from service.storage.postgres import open_pool
@@ -42,6 +43,8 @@ LOG = (
     "campaign",
     "campaign_tile",
     "campaign_run",
+    "erasure",
+    "sound_audit",
 )
 ERASABLE = ("sealed_record", "subject_secret")
 

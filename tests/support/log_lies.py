@@ -153,7 +153,7 @@ def _signed_for_another_log() -> LogWriter:
 def _another_record_held() -> LogWriter:
     log = begun()
     held = log.lines[2].opened
-    assert held is not None
+    assert isinstance(held, Opened)
     log.lines[2].opened = msgspec.structs.replace(held, record=held.record.replace(b"acme", b"beta"))
     return log
 

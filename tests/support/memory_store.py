@@ -5,10 +5,10 @@ commit can be made to fail, before or after it took effect, as a lost connection
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from operator import itemgetter
-from typing import Generic, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from msgspec.structs import replace
 
@@ -17,8 +17,10 @@ from service.core.errors import ForkError, UnavailableError
 from service.core.merkle import HashRange
 from service.core.notes import parse_note
 from service.core.records import ZERO_HASH
+from service.ledger.erasure_ports import ErasedSubject
 from service.ledger.ports import (
     Batch,
+    Destruction,
     DocumentRow,
     EntryRow,
     Head,
@@ -27,55 +29,13 @@ from service.ledger.ports import (
     SecretRow,
     SubjectRow,
 )
+from tests.support.memory_table import Table
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 Fault = Literal["none", "lost", "unknown"]
 """What becomes of the next commit: it succeeds, fails, or takes effect without anybody hearing of it."""
-
-
-class ConstraintError(Exception):
-    """A row that PostgreSQL would have refused."""
-
-
-class Table(Generic[K, V]):
-    """Rows by primary key, each with every version it ever had; None: deleted."""
-
-    def __init__(self) -> None:
-        self._versions: dict[K, list[tuple[int, V | None]]] = {}
-
-    def get(self, key: K, version: int) -> V | None:
-        """The row as of a version."""
-        for since, row in reversed(self._versions.get(key, ())):
-            if since <= version:
-                return row
-        return None
-
-    def items(self, version: int) -> Iterator[tuple[K, V]]:
-        """All rows as of a version, oldest key first."""
-        for key in self._versions:
-            row = self.get(key, version)
-            if row is not None:
-                yield key, row
-
-    def require_new(self, keys: Iterable[K]) -> None:
-        """Raise `ConstraintError` where a row would be there twice."""
-        seen: set[K] = set()
-        for key in keys:
-            versions = self._versions.get(key)
-            if key in seen or (versions is not None and versions[-1][1] is not None):
-                raise ConstraintError(f"a row with this key exists: {key!r}")
-            seen.add(key)
-
-    def put_all(self, rows: Mapping[K, V], version: int) -> None:
-        """Add or replace many rows."""
-        for key, row in rows.items():
-            self.put(key, row, version)
-
-    def put(self, key: K, row: V | None, version: int) -> None:
-        """Add, replace or (None) delete a row."""
-        self._versions.setdefault(key, []).append((version, row))
 
 
 class MemoryStore:
@@ -97,6 +57,8 @@ class MemoryStore:
         self.strata: Table[str, bytes] = Table()
         self.documents: Table[bytes, DocumentRow] = Table()
         self.checkpoints: Table[int, bytes] = Table()
+        self.erasures: list[ErasedSubject] = []
+        self.assured_size = 0
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
@@ -133,6 +95,22 @@ class MemoryStore:
         self.subjects.put(key, replace(subject, standing=standing), self.version)
         self.secrets.put(key, None, self.version)
 
+    def destroy(self, destruction: Destruction, version: int) -> None:
+        """Put tombstones in the place of records, and note the erasure."""
+        if destruction.with_key:
+            self.secrets.put(destruction.subject_key, None, version)
+        for row in destruction.tombstones:
+            self.records.put(row.index, row, version)
+        self.erasures.append(
+            ErasedSubject(
+                destruction.notice,
+                destruction.leaf_hash,
+                destruction.subject_key,
+                destruction.last_index,
+                destruction.at_ms,
+            )
+        )
+
     async def lock(self) -> None:
         """Wait for every writer before."""
         await self._lock.acquire()
@@ -144,8 +122,10 @@ class MemoryStore:
         self.dedup_keys.require_new(ids)
         self.tiles.require_new((level, index) for level, index, _ in batch.tiles)
         self.records.require_new(record.index for record in batch.records)
-        self.secrets.require_new(batch.secrets)
+        self.secrets.require_new(batch.secrets.keys() - set(batch.replaced_secrets))
         self.checkpoints.require_new([batch.head.size])
+        for destruction in batch.destructions:
+            self.destroy(destruction, self.version + 1)
         self._put(batch, ids, self.version + 1)
         self.version += 1
 
@@ -296,6 +276,15 @@ class MemoryTransaction(MemoryReader):
             for key, row in rows.items()
             if row is not None
         }
+
+    async def assured_size(self) -> int:
+        """The largest size of this log that was vouched for."""
+        return self._store.assured_size
+
+    async def destroy(self, destruction: Destruction) -> None:
+        """Destroy what a notice in the log declared before."""
+        self._store.version += 1
+        self._store.destroy(destruction, self._store.version)
 
     async def write(self, batch: Batch) -> None:
         """Take the batch; `ForkError` when the head is no longer the one it grew from."""

@@ -16,9 +16,11 @@ from service.core.notes import Signer
 from service.ledger.addresses import CanonicalAddress, canonical_address
 from service.ledger.admission import Admission
 from service.ledger.append import Appender
+from service.ledger.audit import Audit, AuditReport
 from service.ledger.catalogue import Catalogue, Sender
 from service.ledger.check import Asked, Checks
 from service.ledger.configure import Configuration
+from service.ledger.erase import Erased, Erasures
 from service.ledger.genesis import begin
 from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys, Sealer
@@ -28,6 +30,7 @@ from service.ledger.past import Past
 from service.ledger.prove import Proofs
 from service.ledger.sequence import Epoch, Receipt
 from service.ledger.unsubscribe import Unsubscribe
+from tests.support.memory_erasures import MemoryErasureList, MemoryErasureRows
 from tests.support.memory_store import MemoryMark, MemoryStore
 
 ORIGIN = "ledger.test/main/1"
@@ -108,6 +111,8 @@ class SmallLedger:
         )
         self.intake = Intake(self.admission, catalogue, self.appender, self.clock)
         self.configuration = Configuration(self.admission, catalogue, self.appender, self.clock)
+        self.erased, self.erasure_rows = MemoryErasureList(), MemoryErasureRows(self.store)
+        self.erasures = Erasures(self.store, self.admission, self.opener, self.appender, self.erased)
         past = Past(self.store, self.opener, catalogue)
         self.checks = Checks(self.store, self.keys, self.admission, catalogue, past=past, clock=self.clock)
         self.proofs = Proofs(
@@ -178,8 +183,21 @@ class SmallLedger:
                 raise outcome
         return [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
 
+    async def audit(self) -> AuditReport:
+        """Replay the whole log; a sound one is vouched for."""
+        report = await Audit(self.store, self.keys, self.opener, self.mark).run(lambda _done, _of: None)
+        if report.is_sound:
+            await self.erasure_rows.audited(report.size, bytes.fromhex(report.root), self.now_ms)
+        return report
+
+    async def erase_for_good(self, address: str) -> Erased:
+        """Audit, then erase as the product does."""
+        assert (await self.audit()).is_sound
+        self.now_ms += SECOND
+        return await self.erasures.erase(self.address(address))
+
     async def erase(self, address: str, *, tombstones: bool = True) -> int:
-        """Destroy all contents of an address's history, and return the index of the notice.
+        """Destroy all contents of an address's history by a notice alone, and return its index.
 
         Without tombstones its rows are deleted, and the standing alone knows where the notice is.
         """

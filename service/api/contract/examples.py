@@ -62,6 +62,7 @@ RECEIPT: Final[Json] = {
     "replayed": False,
 }
 CHECKPOINT: Final = _NOTE
+ERASED: Final[Json] = {"erased_events": 3, "notice": RECEIPT, "linked_addresses": 0}
 HEADERS: Final = {
     "List-Unsubscribe": "<https://consent.example/u/1a2b3c>",
     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",

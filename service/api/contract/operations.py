@@ -15,6 +15,7 @@ from service.api.contract.parts import (
     KEYS,
     LEAVING,
     OCTETS,
+    PERSON,
     PROVING,
     RECORDING,
     RUNNING,
@@ -141,6 +142,15 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         },
         tuple(Content(kind, _ONE_CLICK, {"List-Unsubscribe": "One-Click"}) for kind in FORM_DATA),
         refusals=("nothing-chosen", "unknown-link", "request-timeout", "content-too-large"),
+    ),
+    ("post", "/v1/subjects/erase"): Operation(
+        "eraseSubject",
+        PERSON,
+        "Erase a person",
+        {200: (in_json("Erased", ex.ERASED),)},
+        (in_json("EraseRequest", {"address": {"kind": "email", "value": "left@example.org"}}),),
+        refusals=("address", "not-audited"),
+        answer_headers=("Idempotency-Replayed",),
     ),
     ("get", "/v1/events"): Operation(
         "listEvents",

@@ -19,6 +19,7 @@ from service.api.principal import SCOPES
 from service.api.problem_types import PROBLEM_TYPES
 from service.api.problems import Problem
 from service.api.rulebooks import DryRunBody, DryRunResult
+from service.api.subjects import EraseBody, ErasedBody
 from service.api.subscriptions import (
     NothingBody,
     ReplayBody,
@@ -56,6 +57,7 @@ _TYPES: Final = (
     *(RulebookDocument, Sender, SenderBody, SubmittedEvent, WayOutBody),
     *(NothingBody, ReplayBody, ReplayView, RotationBody, SecretView),
     *(SubscriptionBody, SubscriptionView, TestView),
+    *(EraseBody, ErasedBody),
 )
 _RENAMED: Final = {
     "AddressBody": "AddressInput",
@@ -72,6 +74,8 @@ _RENAMED: Final = {
     "SubscriptionBody": "NewSubscription",
     "SubscriptionView": "Subscription",
     "TestView": "TestEvent",
+    "EraseBody": "EraseRequest",
+    "ErasedBody": "Erased",
     # Two types of one name are told apart by their modules.
     "service.core.law.rulebook.Sender": "RulebookSender",
     "service.ledger.catalogue.Sender": "Sender",

@@ -288,7 +288,7 @@ def log(given: Json) -> Json:
         subject_secret=unhex(given["subject_key_secret"]),
     )
     for each in given["entries"]:
-        replay.feed(unhex(each["entry"]), _opened(each), _note(each.get("checkpoint")))
+        replay.feed(unhex(each["entry"]), _opened(each), (each.get("checkpoint") or "").encode() or None)
     replay.finish()
     return {
         "size": replay.size,
@@ -300,15 +300,10 @@ def log(given: Json) -> Json:
 def _opened(each: Json) -> Opened | Erased | None:
     if "erased" in each:
         return Erased(unhex(each["erased"]))
-    shown = each.get("contents")
-    if shown is None:
+    if (shown := each.get("contents")) is None:
         return None
     evidence = shown["evidence"].encode() if "evidence" in shown else None
     return Opened(unhex(shown["opening"]), shown["record"].encode(), evidence)
-
-
-def _note(shown: str | None) -> bytes | None:
-    return shown.encode() if shown is not None else None
 
 
 READ: Final[Mapping[str, Callable[[Json], Json]]] = {

@@ -1,0 +1,69 @@
+"""`consent-ledger erase`, `audit` and `scrub`, as an operator and a privacy officer use them."""
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from service.cli.demo.theatre import Client, program
+from tests.support.http_service import grant
+
+PAUL = {"kind": "email", "value": "paul@example.org"}
+
+
+def run(client: Client, data: Path, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "CONSENT_LEDGER_URL": f"http://127.0.0.1:{client.port}",
+        "CONSENT_LEDGER_KEY": client.key,
+    }
+    own = ("--data", str(data)) if arguments[0] in ("audit", "scrub") else ()
+    return subprocess.run(
+        program(*arguments, *own),
+        input=text,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def told(client: Client, data: Path) -> Client:
+    """The service, as the privacy officer's key may use it; it holds Paul's yes."""
+    client.post("/v1/events", grant("paul-1", address=PAUL))
+    scopes = ("--scope", "subject:erase", "--scope", "subject:read")
+    made = subprocess.run(
+        program("keys", "create", "--data", str(data), "--json", *scopes),
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    return replace(client, key=json.loads(made.stdout)["key"])
+
+
+def test_a_person_is_erased_after_an_audit_and_not_before(told: Client, data: Path) -> None:
+    refused = run(told, data, "erase", "paul@example.org", "--yes")
+    assert refused.returncode == 2
+    assert "consent-ledger audit" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert run(told, data, "audit").returncode == 0
+    kept = run(told, data, "erase", "paul@example.org", text="n\n")
+    assert kept.returncode not in (0, 1)
+    done = run(told, data, "erase", "-", "--yes", text="paul@example.org\n")
+    assert (done.returncode, done.stdout[:20]) == (0, "Destroyed 1 event(s)")
+    again = run(told, data, "erase", "paul@example.org", "--yes", "--json")
+    assert json.loads(again.stdout)["notice"]["replayed"] is True
+    audited = run(told, data, "audit")
+    assert "1 declared erased" in audited.stdout
+    assert audited.returncode == 0
+    assert "subject_secret" in run(told, data, "scrub").stdout
+
+
+def test_an_address_from_standard_input_cannot_be_asked_about(told: Client, data: Path) -> None:
+    refused = run(told, data, "erase", "-", text="paul@example.org\n")
+    assert refused.returncode == 2
+    assert "--yes" in refused.stderr
