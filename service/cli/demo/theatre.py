@@ -66,7 +66,7 @@ class Client:
 
 def program(*arguments: str) -> list[str]:
     """This very program, as another process."""
-    return [sys.executable, "-m", "service", *arguments]
+    return [sys.executable, "-P", "-m", "service", *arguments]
 
 
 @contextmanager
