@@ -32,6 +32,11 @@ _COMMANDS = {
     "check": ("service.cli.check", "check", "Ask a running service: may this be sent?"),
     "erase": ("service.cli.erase", "erase", "Destroy everything that is held of a person."),
     "scrub": ("service.cli.scrub", "scrub", "Leave nothing of erased keys in the database's files."),
+    "import": (
+        "service.cli.import_list.command",
+        "import_list",
+        "Take over an old list, with what it can show.",
+    ),
     "verify": ("service.cli.verify", "verify", "Verify a bundle offline."),
     "scenarios": ("service.cli.scenarios", "scenarios", "Run worked cases and compare the answers."),
     "rulebook": ("service.cli.rulebook", "rulebook", "Show, try and publish what decides."),

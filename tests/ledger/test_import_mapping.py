@@ -91,7 +91,7 @@ eve@example.org,MAILBOX_FULL,,,,
     "listmonk": (
         "listmonk",
         """uuid,email,name,attributes,status,created_at,updated_at
-a,ann@example.org,Ann,"{""city"": ""Delft""}",enabled,2021-03-16 14:40:47.123456 +0000 UTC,2022-01-01 00:00:00 +0000
+a,ann@example.org,Ann,"{""city"": ""Delft""}",enabled,2021-03-16 14:40:47.123456 +0000 UTC,2022-01-01 00:00
 b,bob@example.org,Bob,{},blocklisted,2021-03-16 14:40:47.1 +0100 CET,2022-01-01 00:00:00 +0000 UTC
 c,eve@example.org,Eve,{},disabled,2021-03-16 14:40:47 +0000 +0000,2022-01-01 00:00:00 +0000 UTC
 """,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from service.core.errors import InputError
 from service.core.events import parse_event
@@ -28,7 +29,7 @@ ABOUT = About(
 YES = {"opted_in_at": "2023-05-01 10:15:00", "opted_in_ip": "192.0.2.7"}
 
 
-def read(about: About = ABOUT, **cells: str) -> Plan:
+def read(about: About = ABOUT, /, **cells: str) -> Plan:
     """A row whose headings are what its columns mean."""
     words = {"subscribed": "subscribed", "pending": "pending", "unsubscribed": "unsubscribed"}
     words |= {"cleaned": "bounced", "spam": "complained", "other": "nothing"}
@@ -214,7 +215,7 @@ def test_a_day_counts_for_a_yes_from_its_beginning_and_for_a_no_from_its_end() -
         "2023-04-30T22:00:00.000+00:00",
         "2023-05-01T21:59:59.999+00:00",
     )
-    (today,) = read(opted_out_at="2026-11-25", about=with_form(timezone="UTC")).events
+    (today,) = read(with_form(timezone="UTC"), opted_out_at="2026-11-25").events
     assert today["occurred_at"] == "2026-11-25T00:00:00.000+00:00"
 
 
@@ -230,6 +231,13 @@ def test_the_same_fact_has_the_same_id_in_every_file_and_another_fact_another() 
     assert ids(**flag) == [event["source_event_id"] for event in read(later, **flag).events]
     # A no that comes with each new export is said each time: it is never the yes in between that lasts.
     assert ids(**no) != [event["source_event_id"] for event in read(later, **no).events]
+
+
+def test_a_confirmation_belongs_to_its_consent() -> None:
+    twice = {**YES, "confirmed_at": "2023-05-02"}
+    without, proved = read(**twice).events, read(with_form(), **twice).events
+    assert [event["type"] for event in proved] == ["consent_granted", "consent_confirmed"]
+    assert without[1]["source_event_id"] != proved[1]["source_event_id"]
 
 
 @given(

@@ -27,6 +27,7 @@ import msgspec
 # Everything a run may need, also what it would only import when it needs it: what is missing here, each run
 # would import again.
 import service.cli.audit
+import service.cli.import_list.command
 import service.cli.keys
 import service.cli.serve
 import service.storage.migrate  # noqa: F401 - imported to be there

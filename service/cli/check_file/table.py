@@ -13,7 +13,7 @@ import click
 
 CELL_CHARS_MAX: Final = 1_000_000
 
-_BOMS: Final = (
+BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -71,7 +71,7 @@ def open_table(path: Path, *, column: str | None, encoding: str | None, channel:
     chosen = encoding or found or "latin-1"
     try:
         with path.open(encoding=chosen, newline="") as file:
-            delimiter = _delimiter(file.read(_SAMPLE_BYTES))
+            delimiter = delimiter_of(file.read(_SAMPLE_BYTES))
         rows = _rows(path, chosen, delimiter)
         first = next(rows, None)
         if first is None:
@@ -108,7 +108,7 @@ def _encoding(path: Path) -> tuple[str | None, str]:
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
             if named is None and digest.digest() == hashlib.sha256().digest():
-                named = next((name for bom, name in _BOMS if piece.startswith(bom)), "")
+                named = next((name for bom, name in BOMS if piece.startswith(bom)), "")
             digest.update(piece)
             if is_utf8:
                 try:
@@ -118,7 +118,7 @@ def _encoding(path: Path) -> tuple[str | None, str]:
     return named or ("utf-8" if is_utf8 else None), digest.hexdigest()
 
 
-def _delimiter(sample: str) -> str:
+def delimiter_of(sample: str) -> str:
     """The one that stands most often in the first row, outside quotes."""
     outside = re.sub(r'"(?:[^"]|"")*"', "", sample)
     first = next((line for line in outside.splitlines() if line.strip()), "")
@@ -136,7 +136,7 @@ def _rows(path: Path, encoding: str, delimiter: str) -> Iterator[list[str]]:
 def _column(first: Sequence[str], wanted: str | None, channel: str) -> tuple[int, bool]:
     """Where the addresses stand, and whether the first row is a header."""
     names = [re.sub(r"[^a-z]", "", cell.lower()) for cell in first]
-    looks = [at for at, cell in enumerate(first) if _looks_like_address(cell)]
+    looks = [at for at, cell in enumerate(first) if looks_like_address(cell)]
     if wanted is not None:
         given = [cell.strip().lower() for cell in first]
         if wanted.strip().lower() in given:
@@ -158,6 +158,7 @@ def _column(first: Sequence[str], wanted: str | None, channel: str) -> tuple[int
     )
 
 
-def _looks_like_address(cell: str) -> bool:
+def looks_like_address(cell: str) -> bool:
+    """Whether a cell is an address rather than a heading."""
     text = cell.strip().removeprefix("'")
     return "@" in text or _NUMBER.fullmatch(re.sub(r"[ ().\-/]", "", text)) is not None

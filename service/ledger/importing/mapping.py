@@ -61,7 +61,16 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("optintime", "optindate", "optedinat", "optinat", "subscribedat", "subscribedate", "consentdate"),
         *("consenttimestamp", "consentat", "aangemeldop", "inschrijfdatum", "signupdate", "signuptime"),
     ),
-    "opted_in_ip": ("optinip", "consentip", "consentsourceip", "signupip", "ip", "ipaddress", "ipadres"),
+    "opted_in_ip": (
+        "optinip",
+        "optedinip",
+        "consentip",
+        "consentsourceip",
+        "signupip",
+        "ip",
+        "ipaddress",
+        "ipadres",
+    ),
     "confirmed_at": ("confirmtime", "confirmedat", "confirmdate", "doubleoptintime", "bevestigdop"),
     "confirmed_ip": ("confirmip", "confirmedip"),
     "opted_out_at": (
@@ -196,11 +205,10 @@ def as_toml(mapping: ColumnMap) -> str:
         lines.append(f"time_formats = [{', '.join(map(_quoted, mapping.time_formats))}]")
     lines += ["", "[columns]"]
     lines += [f"{name} = [{', '.join(map(_quoted, found))}]" for name, found in mapping.columns.items()]
-    lines += [
-        "",
-        "[status]",
-        *(f"{_quoted(word)} = {_quoted(state)}" for word, state in mapping.status.items()),
-    ]
+    if mapping.always is not None:
+        lines += ["", "[present]", f"{_quoted(mapping.columns['address'][0])} = {_quoted(mapping.always)}"]
+    lines += ["", "[status]"]
+    lines += [f"{_quoted(word)} = {_quoted(state)}" for word, state in mapping.status.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -82,6 +82,11 @@ class Rows:
         zone = about.timezone or mapping.timezone
         self._zone: tzinfo | None = read_zone(zone) if zone else None
 
+    @property
+    def fingerprint(self) -> str:
+        """Of everything but the rows that decides what a row becomes."""
+        return hashlib.sha256(msgspec.json.encode([self._mapping, self._about])).hexdigest()
+
     def read(self, cells: Cells) -> Plan:
         """The events of a row. Raises `InputError`, which never repeats what the row says."""
         row = _Row(self._mapping, cells)
@@ -99,7 +104,13 @@ class Rows:
         if state == "bounced" or times.bounced is not None or _says(row, "bounce", anything=True):
             verdict = verdict if verdict == "no" else "bounced"
             events.append(self._at(times.bounced or times.status, "address_bounced", {"hard": True}))
-        return Plan(verdict, [self._whole(event, address, evidence) for event in events])
+        granted = ""
+        for event in events:
+            self._complete(event, address, granted)
+            event["evidence"] = evidence
+            granted = event["source_event_id"]
+            check_times(parse_event(event), self._now_ms)
+        return Plan(verdict, events)
 
     def _times(self, row: "_Row") -> _Times:
         def read(meaning: str) -> Moment | None:
@@ -206,16 +217,16 @@ class Rows:
         when = max(moment.first, min(moment.last, now)) if last else moment.first
         return {"type": kind, "occurred_at": when, "told": moment.first, **fields}
 
-    def _whole(self, event: Event, address: dict[str, str], evidence: Event) -> Event:
-        """The event as it is sent, under an id that the same fact has whatever file it comes from."""
+    def _complete(self, event: Event, address: dict[str, str], granted: str) -> None:
+        """Add what all events say, and an id that the same fact has whatever file it comes from."""
         told: datetime | None = event.pop("told")
         event |= {"sender": self._about.sender, "address": address, "source": self._about.source}
         event["occurred_at"] = _stamp(event["occurred_at"])
         said = event | {"occurred_at": _stamp(told) if told is not None else None}
+        if event["type"] == "consent_confirmed":
+            # Confirming belongs to its consent: the same consent with better proof is confirmed once more.
+            said["confirms"] = granted
         event["source_event_id"] = hashlib.sha256(canonical_json(said)).hexdigest()
-        event["evidence"] = evidence
-        check_times(parse_event(event), self._now_ms)
-        return event
 
 
 _SILENT: Final = ("unsubscribed", "complained", "bounced")
