@@ -7,6 +7,8 @@ import pytest
 
 from service.cli.demo.theatre import Client, opened
 from tests.support.http_service import grant
+from tests.support.imports import Program
+from tests.support.program_nursery import a_nursery
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +26,9 @@ def client(data: Path) -> Iterator[Client]:
         started.post("/v1/senders", acme)
         started.post("/v1/events", grant())
         yield started
+
+
+@pytest.fixture(scope="module")
+def program(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with a_nursery() as nursery:
+        yield Program(nursery, client, tmp_path_factory.mktemp("said"))

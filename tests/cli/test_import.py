@@ -2,26 +2,16 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from service.cli.demo.theatre import Client, free_port
 from tests.support.http_service import grant, question, withdrawal
+from tests.support.imports import EXPORTED, Program, a_list, add_up, counts, size
 from tests.support.messy_list import write_messy_list
-from tests.support.program_nursery import Nursery, Run, Wanted, a_nursery
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-ABOUT = ("--sender", "acme", "--category", "newsletter", "--timezone", "UTC")
-EXPORTED = ("--exported-at", "2026-11-01T09:00:00+01:00")
 FORM = {
     "language": "en",
     "title": "Newsletter",
@@ -43,63 +33,9 @@ FORM = {
 YES = "2026-05-01 10:15:00,192.0.2.7"
 
 
-class Done(NamedTuple):
-    """What a run said."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-
-@dataclass(frozen=True)
-class Program:
-    """The program, and the service that it asks."""
-
-    nursery: Nursery
-    client: Client
-    folder: Path
-
-    def start(self, path: Path, *more: str, client: Client | None = None) -> Run:
-        """Begin to import a list."""
-        asked = client or self.client
-        arguments = ["import", str(path), "--url", f"http://127.0.0.1:{asked.port}", "--key", asked.key]
-        wanted = Wanted([*arguments, *ABOUT, *more], ENVIRONMENT)
-        for name in ("out", "err"):
-            (self.folder / name).write_bytes(b"")
-        return self.nursery.start(wanted, output=self.folder / "out", errors=self.folder / "err")
-
-    def run(self, path: Path, *more: str, client: Client | None = None) -> Done:
-        """Import a list."""
-        status = self.start(path, *more, client=client).wait(600)
-        return Done(status, *((self.folder / name).read_text(encoding="utf-8") for name in ("out", "err")))
-
-
-@pytest.fixture(scope="module")
-def program(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with a_nursery() as nursery:
-        yield Program(nursery, client, tmp_path_factory.mktemp("said"))
-
-
-def counts(program: Program, path: Path, *more: str, status: int = 0) -> dict[str, Any]:
-    done = program.run(path, *more, "--json")
-    assert done.status == status, done.stderr + done.stdout
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
-def a_list(path: Path, *rows: str, header: str = "email,status,opted_in_at,opted_in_ip") -> Path:
-    path.write_text("\n".join((header, *rows)) + "\n", encoding="utf-8")
-    return path
-
-
 def answer(program: Program, name: str) -> str:
     asked = question(address={"kind": "email", "value": f"{name}@example.org"})
     return str(program.client.post("/v1/checks", asked)["reason_code"])
-
-
-def size(program: Program) -> int:
-    """How many entries the log has."""
-    return int(program.client.call("GET", "/log/main/checkpoint")[1].split(b"\n")[1])
 
 
 def test_a_dry_run_says_what_rows_are_worth_and_records_nothing(program: Program, tmp_path: Path) -> None:
@@ -279,7 +215,7 @@ def test_lines_of_json_are_a_list_too(program: Program, tmp_path: Path) -> None:
 
 
 def test_a_messy_list_adds_up_and_the_second_time_changes_nothing(program: Program, tmp_path: Path) -> None:
-    _add_up(program, tmp_path / "messy.csv", 2_000)
+    add_up(program, tmp_path / "messy.csv", 2_000)
 
 
 def test_a_killed_import_goes_on_and_ends_with_the_same_counts(program: Program, tmp_path: Path) -> None:
@@ -305,24 +241,6 @@ def test_a_killed_import_goes_on_and_ends_with_the_same_counts(program: Program,
 
 def _rows_done(journal: Path) -> int:
     return int(json.loads(journal.read_bytes())["rows"]) if journal.exists() else 0
-
-
-def _add_up(program: Program, path: Path, rows: int) -> None:
-    """Import a messy list twice."""
-    expected = write_messy_list(path, rows)
-    before = size(program)
-    told = counts(program, path, *EXPORTED, status=1)
-    assert {name: told[name] for name in expected} == expected
-    assert told["rows"] == rows
-    first = counts(program, path, *EXPORTED, "--commit", status=1)
-    assert {name: first[name] for name in expected} == expected
-    sent = sum(first["events"].values())
-    assert first["recorded"] + first["known"] == sent
-    assert first["recorded"] == sent - told["repeated"]
-    after = size(program)
-    assert after - before >= first["recorded"]
-    again = counts(program, path, *EXPORTED, "--commit", status=1)
-    assert (again["recorded"], again["known"], size(program)) == (0, sent, after)
 
 
 @pytest.mark.parametrize(
@@ -372,31 +290,3 @@ def test_the_mapping_that_is_shown_can_be_kept_and_used(program: Program, tmp_pa
     kept = tmp_path / "mapping.toml"
     kept.write_text(program.run(given, "--show-mapping").stdout)
     assert counts(program, given, *EXPORTED, "--mapping", str(kept))["no"] == 1
-
-
-def _peak(program: Program, path: Path) -> int:
-    """The most memory that a process of its own has while it imports this list, in KiB."""
-    where = ("--url", f"http://127.0.0.1:{program.client.port}", "--key", program.client.key)
-    arguments = [sys.executable, "-m", "service", "import", str(path), *where, *ABOUT, *EXPORTED, "--commit"]
-    job, peak = subprocess.Popen(arguments, stdout=-3, stderr=-3, env=ENVIRONMENT), 0
-    while job.poll() is None:
-        with suppress(OSError, StopIteration):
-            told = Path(f"/proc/{job.pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
-            peak = max(peak, int(next(line for line in told if line.startswith("VmHWM")).split()[1]))
-        time.sleep(0.05)
-    assert job.returncode == 1
-    return peak
-
-
-@pytest.mark.soak
-def test_two_hundred_thousand_messy_rows_add_up_in_memory_that_does_not_grow(
-    program: Program, tmp_path: Path
-) -> None:
-    small, large = tmp_path / "small.csv", tmp_path / "large.csv"
-    write_messy_list(small, 2_000, seed=3)
-    write_messy_list(large, 200_000)
-    peaks = [_peak(program, path) for path in (small, large)]
-    began = time.monotonic()
-    _add_up(program, large.rename(tmp_path / "again.csv"), 200_000)
-    print(f"peak memory {peaks} KiB, thrice {time.monotonic() - began:.0f} s")  # noqa: T201 - a measurement
-    assert peaks[1] < peaks[0] * 1.2
