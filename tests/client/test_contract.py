@@ -34,6 +34,7 @@ NOT_SPOKEN = {
     "streamEvents": "the same events as listEvents, whose long poll needs no connection to be watched over",
     "showWayOut": "for the person who is addressed",
     "useWayOut": "for the person who is addressed, and for mail providers",
+    "eraseSubject": "for whoever answers requests of data subjects; no sender holds its scope",
     "listForms": CONFIGURING,
     "readForm": CONFIGURING,
     "listSenders": CONFIGURING,
