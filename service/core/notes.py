@@ -14,7 +14,7 @@ import binascii
 import hashlib
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -77,7 +77,7 @@ class Verifier:
             if len(signature) != 8 + _SIGNATURE_SIZE:
                 raise SignatureError(f"the cosignature of {self.name} has another length")
             (time,) = struct.unpack_from(">Q", signature)
-            message, signature = f"cosignature/v1\ntime {time}\n".encode() + message, signature[8:]
+            message, signature = _cosigned(message, time), signature[8:]
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except InvalidSignature as error:
@@ -100,12 +100,34 @@ class Signer:
     @property
     def skey(self) -> str:
         """The signer key as text, to be kept secret: `PRIVATE+KEY+name+id+base64(type ‖ seed)`."""
-        seed = _base64(bytes([ED25519]) + self.private.private_bytes_raw())
-        return f"PRIVATE+KEY+{self.name}+{self.verifier.key_id.hex()}+{seed}"
+        return _skey(self.verifier, self.private)
 
     def sign(self, text: str) -> bytes:
         """The signature over a note's text."""
         return self.private.sign(text.encode())
+
+
+@dataclass(frozen=True)
+class Cosigner:
+    """A witness: a name and the private key that cosigns under it (C2SP tlog-cosignature, Ed25519)."""
+
+    name: str
+    private: Ed25519PrivateKey
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """The public side."""
+        return Verifier(self.name, COSIGNATURE, self.private.public_key().public_bytes_raw())
+
+    @property
+    def skey(self) -> str:
+        """The key as text, to be kept secret: `PRIVATE+KEY+name+id+base64(type ‖ seed)`."""
+        return _skey(self.verifier, self.private)
+
+    def cosign(self, text: str, time: int) -> str:
+        """The signature line over a checkpoint's text, at this time in seconds since 1970."""
+        signature = self.private.sign(_cosigned(text.encode(), time))
+        return f"{_PREFIX}{self.name} {_base64(self.verifier.key_id + struct.pack('>Q', time) + signature)}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +171,40 @@ def parse_verifier(vkey: str) -> Verifier:
 
 def parse_signer(skey: str) -> Signer:
     """Read a signer key. Raises `FormatError`, which never repeats it."""
+    signer = Signer(*_parse_skey(skey, ED25519))
+    _check_skey(skey, signer.verifier)
+    return signer
+
+
+def parse_cosigner(skey: str) -> Cosigner:
+    """Read a witness's key. Raises `FormatError`, which never repeats it."""
+    cosigner = Cosigner(*_parse_skey(skey, COSIGNATURE))
+    _check_skey(skey, cosigner.verifier)
+    return cosigner
+
+
+def _parse_skey(skey: str, kind: int) -> tuple[str, Ed25519PrivateKey]:
     found = _SKEY.fullmatch(skey)
     if found is None:
         raise FormatError("a signer key is PRIVATE+KEY+name+id+key")
     raw = _unbase64(found["key"])
-    if len(raw) != 1 + _KEY_SIZE or raw[0] != ED25519:
-        raise FormatError("not an Ed25519 signer key")
-    signer = Signer(found["name"], Ed25519PrivateKey.from_private_bytes(raw[1:]))
-    if signer.verifier.key_id.hex() != found["id"]:
+    if len(raw) != 1 + _KEY_SIZE or raw[0] != kind:
+        raise FormatError("not a signer key of this kind")
+    return found["name"], Ed25519PrivateKey.from_private_bytes(raw[1:])
+
+
+def _check_skey(skey: str, verifier: Verifier) -> None:
+    if f"+{verifier.key_id.hex()}+" not in skey:
         raise FormatError("the id of this signer key belongs to another key")
-    return signer
+
+
+def _skey(verifier: Verifier, private: Ed25519PrivateKey) -> str:
+    seed = _base64(bytes([verifier.kind]) + private.private_bytes_raw())
+    return f"PRIVATE+KEY+{verifier.name}+{verifier.key_id.hex()}+{seed}"
+
+
+def _cosigned(text: bytes, time: int) -> bytes:
+    return f"cosignature/v1\ntime {time}\n".encode() + text
 
 
 def sign_note(text: str, signers: Sequence[Signer]) -> bytes:
@@ -206,6 +252,29 @@ def open_note(raw: bytes, verifiers: Sequence[Verifier]) -> tuple[Note, tuple[At
     if not attested:
         raise SignatureError("nobody known has signed this note")
     return note, tuple(attested.values())
+
+
+def with_signatures(note: bytes, lines: Iterable[str]) -> bytes:
+    """The note with these signature lines, which nobody has checked, after its own."""
+    return note + "".join(lines).encode()
+
+
+def cosignatures_in(answer: bytes, text: str, verifiers: Sequence[Verifier]) -> list[tuple[Attested, str]]:
+    """What a witness answered (C2SP tlog-witness): the lines by known witnesses, each with what it attests.
+
+    Lines by others are passed over. Raises `FormatError`, and `SignatureError` for a known one that is wrong.
+    """
+    note = parse_note((text + "\n").encode() + answer)
+    if note.text != text:
+        raise FormatError("a witness answers with signature lines alone")
+    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
+    found = []
+    for line in note.signatures:
+        verifier = known.get((line.name, line.key_id))
+        if verifier is not None and verifier.kind == COSIGNATURE:
+            attested = Attested(verifier, verifier.verify(text, line.signature))
+            found.append((attested, f"{_PREFIX}{line.name} {_base64(line.key_id + line.signature)}\n"))
+    return found
 
 
 def _check_text(text: str) -> None:

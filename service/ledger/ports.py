@@ -195,6 +195,15 @@ class Batch:
     destructions: Sequence[Destruction] = ()
 
 
+class TimestampRow(Struct, frozen=True, gc=False):
+    """A time-stamp response (RFC 3161, DER) over the checkpoint of this size, under its SHA-256."""
+
+    size: int
+    digest: bytes
+    token: bytes
+    stamped_at_ms: int
+
+
 class Transaction(Protocol):
     """One append. Leaving the context commits (durably, before it returns) or rolls back."""
 
@@ -295,6 +304,12 @@ class Snapshot(Protocol):
 
     async def checkpoint(self, size: int) -> bytes | None:
         """The note that was signed for exactly this size."""
+
+    async def cosignatures(self, size: int) -> list[str]:
+        """The signature lines of witnesses on the checkpoint of this size."""
+
+    async def timestamps(self, start: int, stop: int, limit: int) -> list[TimestampRow]:
+        """Time stamps of checkpoints of `start` ≤ size ≤ `stop`, the newest first."""
 
     async def checkpoints(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Signed notes with a size of at least `start`, smallest first."""

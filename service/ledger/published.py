@@ -2,6 +2,7 @@
 
 from service.core.errors import NotFoundError
 from service.core.merkle import TILE_WIDTH, HashRange
+from service.core.notes import with_signatures
 from service.core.tiles import Tile, encode_entries
 from service.ledger.ports import Store
 
@@ -13,17 +14,19 @@ class PublishedLog:
         self._store = store
 
     async def checkpoint(self) -> bytes:
-        """The newest signed checkpoint."""
+        """The newest signed checkpoint, with whatever witnesses have cosigned of it."""
         async with self._store.snapshot() as snapshot:
-            return (await snapshot.head()).checkpoint
+            head = await snapshot.head()
+            return with_signatures(head.checkpoint, await snapshot.cosignatures(head.size))
 
     async def checkpoint_of(self, size: int) -> bytes:
         """The checkpoint that was signed for exactly this size. Raises `NotFoundError`."""
         async with self._store.snapshot() as snapshot:
             note = await snapshot.checkpoint(size)
+            lines = await snapshot.cosignatures(size)
         if note is None:
             raise NotFoundError("no checkpoint was signed for this size")
-        return note
+        return with_signatures(note, lines)
 
     async def tile(self, tile: Tile) -> bytes:
         """A hash tile, full or partial. Raises `NotFoundError` when the log does not reach that far."""

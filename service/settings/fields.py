@@ -194,6 +194,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(ge=1, le=100),
         _about("How many deliveries may be under way to one webhook endpoint at the same time.", _RUNNING),
     ] = 5
+    witness_policy: Annotated[
+        Path | None,
+        _about(
+            "Whose cosignatures are asked for: [trust.md](trust.md). Witnesses without a URL are not asked.",
+            _SERVE,
+            takes="the path of a policy file (C2SP tlog-policy)",
+        ),
+    ] = None
+    timestamp_url: Annotated[
+        Annotated[str, Meta(pattern=r"^https?://\S{1,500}$")] | None,
+        _about(
+            "The time-stamping authority (RFC 3161) that stamps checkpoints: [trust.md](trust.md).",
+            _SERVE,
+            takes="an http or https URL",
+        ),
+    ] = None
+    timestamp_certificates: Annotated[
+        Path | None,
+        _about(
+            "The certificates that stamps must verify by: a root, what leads to it, best the authority's own.",
+            _SERVE,
+            takes="the path of a PEM file",
+        ),
+    ] = None
+    timestamp_seconds: Annotated[
+        int,
+        Meta(ge=1, le=86_400),
+        _about("How much time lies between two stamps at least.", _SERVE),
+    ] = 3_600
     crash_at: Annotated[
         str | None,
         _about(

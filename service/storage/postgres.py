@@ -21,6 +21,7 @@ from service.ledger.ports import (
     SealedRow,
     SecretRow,
     SubjectRow,
+    TimestampRow,
 )
 from service.storage.coalescing import StandingReader
 from service.storage.destruction import destroy
@@ -225,6 +226,14 @@ class PostgresReader:
         """The note that was signed for exactly this size."""
         rows = await self._fetch("checkpoint", size)
         return rows[0][0] if rows else None
+
+    async def cosignatures(self, size: int) -> list[str]:
+        """The signature lines of witnesses on the checkpoint of this size."""
+        return [row[0] for row in await self._fetch("cosignatures", size)]
+
+    async def timestamps(self, start: int, stop: int, limit: int) -> list[TimestampRow]:
+        """Time stamps of checkpoints of `start` ≤ size ≤ `stop`, the newest first."""
+        return [TimestampRow(*row) for row in await self._fetch("timestamps", start, stop, limit)]
 
     async def checkpoints(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Signed notes with a size of at least `start`, smallest first."""

@@ -113,6 +113,17 @@ class Metrics:
             multiprocess_mode="livemax",
         )
 
+        self.cosigned = gauge(
+            "ledger_cosigned_size",
+            "Entries of the log that a witness has cosigned: it lags behind ledger_head_position + 1.",
+            ("ledger", "witness"),
+            multiprocess_mode="livemax",
+        )
+
+    def witnessed(self, ledger: str, witness: str, size: int) -> None:
+        """A witness has cosigned so many entries of a ledger."""
+        self.cosigned.labels(ledger, witness).set(size)
+
     def _count_health(self) -> None:
         registry = self._registry
         self.verify_failures = Counter(

@@ -12,14 +12,14 @@ from service.api.principal import Quota
 from service.api.quotas import Quotas
 from service.api.services import LedgerServices, Services
 from service.ledger.append import Appender
-from service.ledger.keys import LedgerKeys
-from service.ledger.ports import Clock, Failpoint, Store
+from service.ledger.ports import Clock, Failpoint
 from service.settings import Settings
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.head_watch import Watches
 from service.storage.quota_use import QuotaUseStore
 from service.telemetry.metrics import Metrics
 from service.wiring.access_tokens import AccessTokens
+from service.wiring.attesting import attesting
 from service.wiring.clock import now_ms
 from service.wiring.credentials import Credentials
 from service.wiring.failpoints import failpoint
@@ -113,7 +113,7 @@ class _Opening:
         self._clock = clock
         self._reached = failpoint(settings.crash_at)
         self._ids: dict[str, int] = {}
-        self._parts: list[tuple[Store, LedgerKeys]] = []
+        self._parts: list[LedgerParts] = []
         self._issuers = [IssuerKeys(issuer) for issuer in settings.issuers]
         quota = default_quota(settings)
         self._ring = CachedKeyRing(access, clock, quota)
@@ -134,7 +134,7 @@ class _Opening:
             parts = await open_ledger(self._settings, self._pool, self._access, row, self._clock)
             ledgers[row.ledger_id] = self.composition.take(parts, self._reached, self._watches)
             self._ids[row.name] = row.ledger_id
-            self._parts.append((parts.store, parts.keys))
+            self._parts.append(parts)
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:
@@ -151,7 +151,11 @@ class _Opening:
             follow_keys(self._parts),
             (LEDGERS_SECONDS, open_new_ledgers),
         )
-        async with kept_fresh(self._issuers), housekeeping(*chores):
+        async with (
+            attesting(self._settings, self._pool, self._parts, self.composition.metrics) as attestations,
+            kept_fresh(self._issuers),
+            housekeeping(*chores, *attestations),
+        ):
             yield
 
 

@@ -5,7 +5,7 @@ is counted by this process alone meanwhile.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -16,12 +16,11 @@ from service.api.quotas import EXCHANGE_SECONDS, Quotas, Use
 from service.api.services import Services
 from service.core.errors import LedgerError
 from service.ledger.key_following import refresh
-from service.ledger.keys import LedgerKeys
-from service.ledger.ports import Store
 from service.storage.access import AccessStore
 from service.storage.quota_use import QuotaUseStore, UseRow
 from service.wiring.issuers import IssuerKeys
 from service.wiring.key_ring import CachedKeyRing
+from service.wiring.ledgers import LedgerParts
 
 LAST_USED_SECONDS = 10.0
 FORGET_SECONDS = 60.0
@@ -82,13 +81,13 @@ def forget_answers(services: Services) -> tuple[float, Callable[[], Awaitable[No
     return FORGET_SECONDS, forget
 
 
-def follow_keys(ledgers: Iterable[tuple[Store, LedgerKeys]]) -> tuple[float, Callable[[], Awaitable[None]]]:
+def follow_keys(ledgers: Sequence[LedgerParts]) -> tuple[float, Callable[[], Awaitable[None]]]:
     """Take up the keys that logs gave way to elsewhere, and drop those that were retired."""
 
     async def follow() -> None:
-        for store, keys in list(ledgers):
-            async with store.snapshot() as snapshot:
-                await refresh(keys, snapshot, await snapshot.head())
+        for parts in list(ledgers):
+            async with parts.store.snapshot() as snapshot:
+                await refresh(parts.keys, snapshot, await snapshot.head())
 
     return KEYS_SECONDS, follow
 

@@ -28,6 +28,7 @@ from service.ledger.ports import (
     SealedRow,
     SecretRow,
     SubjectRow,
+    TimestampRow,
 )
 from tests.support.memory_table import Table
 
@@ -44,7 +45,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self.version = 0
         self.commit_fault: Fault = "none"
-        self.anchor_hash = ZERO_HASH
+        self.cosignatures: dict[int, list[str]] = {}
+        self.timestamps: list[TimestampRow] = []
         self.heads: Table[str, Head] = Table()
         self.entries: Table[int, EntryRow] = Table()
         self.dedup_keys: Table[bytes, int] = Table()
@@ -245,6 +247,15 @@ class MemoryReader:
         """The note that was signed for exactly this size."""
         return self._store.checkpoints.get(size, self._version)
 
+    async def cosignatures(self, size: int) -> list[str]:
+        """The signature lines of witnesses on the checkpoint of this size."""
+        return self._store.cosignatures.get(size, [])
+
+    async def timestamps(self, start: int, stop: int, limit: int) -> list[TimestampRow]:
+        """Time stamps of checkpoints of `start` ≤ size ≤ `stop`, the newest first."""
+        found = [row for row in self._store.timestamps if start <= row.size <= stop]
+        return sorted(found, key=lambda row: (row.size, row.digest), reverse=True)[:limit]
+
     async def checkpoints(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Signed notes with a size of at least `start`, smallest first."""
         found = [item for item in self._store.checkpoints.items(self._version) if item[0] >= start]
@@ -258,13 +269,15 @@ class MemoryTransaction(MemoryReader):
         super().__init__(store, store.version)
         self.holds_lock = False
         self._batch: Batch | None = None
-        self.anchor_hash = store.anchor_hash
+        self.anchor_hash = ZERO_HASH
 
     async def lock_head(self) -> Head | None:
         """The head, locked until the end; what other writers committed meanwhile is seen."""
         await self._store.lock()
         self.holds_lock = True
         self._version = self._store.version
+        newest = await self.timestamps(0, 2**63, 1)
+        self.anchor_hash = newest[0].digest if newest else ZERO_HASH
         return self._store.heads.get("head", self._version)
 
     async def known(self, dedup_keys: Sequence[bytes]) -> dict[bytes, KnownEvent]:

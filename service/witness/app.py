@@ -1,0 +1,88 @@
+"""The witness over HTTP: `POST /add-checkpoint`, and `GET /<hex SHA-256 of the origin>/checkpoint`."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from litestar import Litestar, Request, Response, get, post
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath
+
+from service.core.checkpoint import Checkpoint
+from service.core.errors import FormatError
+from service.core.notes import Cosigner, Verifier
+from service.core.witness import (
+    BAD_REQUEST,
+    NOT_FOUND,
+    REQUEST_BYTES_MAX,
+    SIZE_MEDIA_TYPE,
+    WitnessRefusalError,
+    parse_add_checkpoint,
+)
+from service.witness.memory import WitnessMemory
+
+_TEXT = "text/plain; charset=utf-8"
+_log = structlog.get_logger(__name__)
+
+
+def create_witness(
+    cosigner: Cosigner,
+    logs: Mapping[str, Sequence[Verifier]],
+    memory: WitnessMemory,
+    clock: Callable[[], int],
+) -> Litestar:
+    """The application. `logs`: the keys of the logs it cosigns, by origin; `clock` in seconds since 1970."""
+    origins = {hashlib.sha256(origin.encode()).hexdigest(): origin for origin in logs}
+
+    @post("/add-checkpoint", status_code=200)
+    async def add_checkpoint(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Cosign a checkpoint that extends the newest one cosigned here."""
+
+        def cosign(checkpoint: Checkpoint) -> str:
+            return cosigner.cosign(checkpoint.text, clock())
+
+        try:
+            asked = parse_add_checkpoint(await request.body())
+            line = await asyncio.to_thread(memory.take, asked, logs, cosign, clock())
+        except WitnessRefusalError as refusal:
+            if refusal.contradiction:
+                _log.error("log_contradicts_itself", reason=str(refusal))
+            return _refuse(refusal)
+        except FormatError as error:
+            return _answer(BAD_REQUEST, f"{error}\n")
+        return _answer(200, line)
+
+    @get("/{origin_hash:str}/checkpoint")
+    async def read_checkpoint(origin_hash: FromPath[str]) -> Response[bytes]:
+        """The newest checkpoint of a log that was cosigned here, for monitors."""
+        origin = origins.get(origin_hash)
+        note = await asyncio.to_thread(memory.newest, origin) if origin is not None else None
+        if note is None:
+            return _answer(NOT_FOUND, "no checkpoint of this log was cosigned here\n")
+        return Response(note, media_type=_TEXT, headers={"cache-control": "no-cache"})
+
+    return Litestar(
+        route_handlers=[add_checkpoint, read_checkpoint],
+        request_max_body_size=REQUEST_BYTES_MAX,
+        exception_handlers={HTTPException: _http_error},
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _refuse(refusal: WitnessRefusalError) -> Response[bytes]:
+    if refusal.size is not None:
+        # In a header of its own: as a media type it would be given a charset, and clients compare it whole.
+        kind = {"content-type": SIZE_MEDIA_TYPE}
+        return Response(f"{refusal.size}\n".encode(), status_code=refusal.status, headers=kind)
+    return _answer(refusal.status, f"{refusal}\n")
+
+
+def _answer(status: int, text: str) -> Response[bytes]:
+    return Response(text.encode(), status_code=status, media_type=_TEXT)
+
+
+def _http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    return _answer(error.status_code, f"{error.detail}\n")
