@@ -69,7 +69,7 @@ class HttpTimeStamper:
 
         Raises `UnavailableError` and `ProofError`.
         """
-        request, nonce = timestamp_request(message)
+        request, nonce = timestamp_request(message, self._trust)
         status, answer = await _post(self._session, self._url, request, "application/timestamp-query")
         if status != _OK:
             raise ProofError(f"the time-stamping authority answered {status}")

@@ -22,6 +22,7 @@ from service.ledger.ports import Clock, Head, Store
 _OK: Final = 200
 _TRIES: Final = 3
 _SIZE_DIGITS_MAX: Final = 19
+_RETRY_MS: Final = 60_000
 
 _log = structlog.get_logger(__name__)
 
@@ -146,19 +147,20 @@ class Timestamping:
         self._authority = authority
         self._every_ms = every_seconds * 1_000
         self._clock = clock
-        self._asked_at_ms = 0
+        self._not_before_ms = 0
 
     async def stamp(self) -> int | None:
         """Stamp the newest checkpoint where it is time, and new; its size, or None: nothing was done."""
         now_ms = self._clock()
         size, stamped_at_ms = await self._rows.newest_timestamp()
-        if now_ms - max(stamped_at_ms, self._asked_at_ms) < self._every_ms:
+        if now_ms < max(stamped_at_ms + self._every_ms, self._not_before_ms):
             return None
         async with self._store.snapshot() as snapshot:
             head = await snapshot.head()
         if head.size <= size:
             return None
-        self._asked_at_ms = now_ms
+        # Should it fail, or its clock be ahead of ours, it is not asked all the time.
+        self._not_before_ms = now_ms + min(self._every_ms, _RETRY_MS)
         text = Checkpoint(self._origin, head.size, head.root).text
         try:
             token, at_ms = await self._authority.stamp(text.encode())

@@ -46,6 +46,7 @@ class Composition:
     access: AccessStore
     metrics: Metrics
     appenders: list[Appender] = field(default_factory=list)
+    parts: list[LedgerParts] = field(default_factory=list)
 
     def take(self, parts: LedgerParts, reached: Failpoint, watches: Watches) -> LedgerServices:
         """The services of one more ledger: counted, and heard by whoever follows it."""
@@ -113,7 +114,6 @@ class _Opening:
         self._clock = clock
         self._reached = failpoint(settings.crash_at)
         self._ids: dict[str, int] = {}
-        self._parts: list[LedgerParts] = []
         self._issuers = [IssuerKeys(issuer) for issuer in settings.issuers]
         quota = default_quota(settings)
         self._ring = CachedKeyRing(access, clock, quota)
@@ -134,7 +134,7 @@ class _Opening:
             parts = await open_ledger(self._settings, self._pool, self._access, row, self._clock)
             ledgers[row.ledger_id] = self.composition.take(parts, self._reached, self._watches)
             self._ids[row.name] = row.ledger_id
-            self._parts.append(parts)
+            self.composition.parts.append(parts)
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:
@@ -148,11 +148,13 @@ class _Opening:
             exchange_quotas(services.quotas, QuotaUseStore(self._pool)),
             note_last_used(self._ring, self._access),
             forget_answers(services),
-            follow_keys(self._parts),
+            follow_keys(self.composition.parts),
             (LEDGERS_SECONDS, open_new_ledgers),
         )
         async with (
-            attesting(self._settings, self._pool, self._parts, self.composition.metrics) as attestations,
+            attesting(
+                self._settings, self._pool, self.composition.parts, self.composition.metrics
+            ) as attestations,
             kept_fresh(self._issuers),
             housekeeping(*chores, *attestations),
         ):

@@ -1,8 +1,6 @@
 """Witnesses over real sockets: they see a ledger grow, and no operator can show them two histories."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -21,21 +19,14 @@ from tests.support.http_service import Service, grant, running
 from tests.support.log_writer import ORIGIN as LOG
 from tests.support.log_writer import SIGNER
 from tests.support.witness_server import COSIGNER, RunningWitness, witness_for
+from tests.trust.waiting import until
 
 ORIGIN = "ledger.localhost/main/1"
-WAIT_SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)
 def _asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attesting, "WITNESS_SECONDS", 0.05)
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not await holds():
-        assert time.monotonic() < deadline, "it never came about"
-        await asyncio.sleep(0.02)
 
 
 def log_key(data: Path) -> Verifier:

@@ -1,0 +1,144 @@
+"""Time stamps of checkpoints by an authority made with OpenSSL: on the log, and verified by others' tools."""
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.core.checkpoint import parse_checkpoint
+from service.core.entries import EpochEntry, decode_entry
+from service.core.errors import ProofError
+from service.core.notes import parse_note
+from service.core.records import ZERO_HASH
+from service.core.tiles import decode_entries
+from service.delivery.timestamps import read_trust, timestamp_request, verified_time
+from service.ledger.attesting import timestamp_digest
+from service.settings import Settings, SettingsError
+from service.wiring import attesting
+from tests.support.http_service import Service, grant, running
+from tests.support.openssl_tsa import Authority, an_authority
+from tests.trust.waiting import until
+
+MESSAGE = b"ledger.example/acme/1\n8\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    with an_authority(tmp_path_factory.mktemp("tsa")) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attesting, "TIMESTAMP_SECONDS", 0.05)
+
+
+async def stamps(service: Service) -> list[tuple[int, bytes]]:
+    """Size and response of every stamp, oldest first."""
+    (parts,) = service.composition.parts
+    async with parts.store.snapshot() as snapshot:
+        rows = await snapshot.timestamps(0, 2**62, 100)
+    return [(row.size, row.token) for row in rows[::-1]]
+
+
+async def newest_epoch(service: Service) -> EpochEntry:
+    note = (await service.client.get("/log/main/checkpoint")).content
+    size = parse_checkpoint(parse_note(note).text).size
+    bundle = (await service.client.get(f"/log/main/tile/entries/000.p/{size}")).content
+    epoch = decode_entry(decode_entries(bundle)[-1])
+    assert isinstance(epoch, EpochEntry)
+    return epoch
+
+
+async def test_a_checkpoint_is_stamped_and_the_next_epoch_holds_the_hash_of_the_stamp(
+    database_dsn: str, tmp_path: Path, authority: Authority
+) -> None:
+    before_ms = time.time() * 1000 - 2_000
+    settings: Any = {"timestamp_url": authority.url, "timestamp_certificates": authority.certificates}
+    async with running(database_dsn, tmp_path, **settings) as service:
+
+        async def stamped() -> bool:
+            return bool(await stamps(service))
+
+        await until(stamped)
+        ((size, token),) = await stamps(service)
+        published = service.composition.services.ledgers[service.ledger_id].published
+        text = parse_note(await published.checkpoint_of(size)).text
+        at_ms = verified_time(token, text.encode(), read_trust(authority.certificates))
+        assert before_ms <= at_ms <= time.time() * 1000 + 1_000
+        await service.record(grant())
+        assert (await newest_epoch(service)).anchor_hash == hashlib.sha256(token).digest()
+        await service.record(grant("grant-2"))
+        assert (await newest_epoch(service)).anchor_hash == timestamp_digest(token)
+        assert len(await stamps(service)) == 1, "once an hour, not with every checkpoint"
+
+
+async def test_an_authority_that_is_away_delays_nothing(
+    database_dsn: str, tmp_path: Path, authority: Authority
+) -> None:
+    settings: Any = {
+        "timestamp_url": "http://127.0.0.1:9/",
+        "timestamp_certificates": authority.certificates,
+    }
+    async with running(database_dsn, tmp_path, **settings) as service:
+        assert (await service.record(grant())).status_code == 201
+        assert (await newest_epoch(service)).anchor_hash == ZERO_HASH
+
+
+@pytest.mark.parametrize("trusted", [lambda own: own.root, lambda own: own.certificates], ids=["root", "own"])
+def test_openssl_verifies_a_stamp_as_we_do(
+    authority: Authority, tmp_path: Path, trusted: Callable[[Authority], Path]
+) -> None:
+    trust = read_trust(trusted(authority))
+    request, nonce = timestamp_request(MESSAGE, trust)
+    response = authority.answer(request)
+    assert verified_time(response, MESSAGE, trust, nonce=nonce)
+    (tmp_path / "stamp.tsr").write_bytes(response)
+    (tmp_path / "checkpoint").write_bytes(MESSAGE)
+    arguments = ["ts", "-verify", "-data", "checkpoint", "-in", "stamp.tsr", "-CAfile", str(authority.root)]
+    done = subprocess.run(
+        ["openssl", *arguments, "-untrusted", str(authority.folder / "tsa.pem")],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert b"Verification: OK" in done.stdout + done.stderr
+
+
+def test_a_stamp_of_something_else_by_somebody_else_or_for_another_question_is_refused(
+    authority: Authority, tmp_path: Path
+) -> None:
+    trust = read_trust(authority.certificates)
+    request, nonce = timestamp_request(MESSAGE, trust)
+    response = authority.answer(request)
+    with pytest.raises(ProofError):
+        verified_time(response, MESSAGE + b"\n", trust)
+    with pytest.raises(ProofError):
+        verified_time(response, MESSAGE, trust, nonce=nonce + 1)
+    with an_authority(tmp_path / "other") as other:
+        for certificates in (other.certificates, other.root):
+            with pytest.raises(ProofError):
+                verified_time(response, MESSAGE, read_trust(certificates))
+    for cut in (b"", b"\x30\x03\x02\x01\x02", response[:-1], response[:100], b"hello"):
+        with pytest.raises(ProofError):
+            verified_time(cut, MESSAGE, trust)
+
+
+def test_certificates_without_a_root_are_refused(authority: Authority, tmp_path: Path) -> None:
+    with pytest.raises(ProofError, match="self-signed"):
+        read_trust(authority.folder / "tsa.pem")
+    (tmp_path / "nothing.pem").write_text("hello")
+    with pytest.raises(ProofError, match="PEM"):
+        read_trust(tmp_path / "nothing.pem")
+
+
+async def test_an_authority_without_certificates_is_no_setting(database_dsn: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="timestamp_certificates"):
+        async with running(database_dsn, tmp_path, timestamp_url="http://127.0.0.1:9/"):
+            pass
+    assert Settings().timestamp_url is None
