@@ -213,7 +213,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timestamp_certificates: Annotated[
         Path | None,
         _about(
-            "The certificates that stamps must verify by: a root, what leads to it, best the authority's own.",
+            "The certificates that stamps must verify by: a root, and best the authority's own too.",
             _SERVE,
             takes="the path of a PEM file",
         ),

@@ -35,6 +35,13 @@ class Metrics:
         self._count_answers()
         self._count_appends()
         self._count_health()
+        self.cosigned = Gauge(
+            "ledger_cosigned_size",
+            "Entries of the log that a witness has cosigned: it lags behind ledger_head_position + 1.",
+            ("ledger", "witness"),
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
         if not self._shared:
             ProcessCollector(registry=self._registry)
 
@@ -110,13 +117,6 @@ class Metrics:
             "ledger_head_position",
             "Index of the newest epoch entry signed here.",
             one,
-            multiprocess_mode="livemax",
-        )
-
-        self.cosigned = gauge(
-            "ledger_cosigned_size",
-            "Entries of the log that a witness has cosigned: it lags behind ledger_head_position + 1.",
-            ("ledger", "witness"),
             multiprocess_mode="livemax",
         )
 

@@ -27,25 +27,32 @@ _TEXT = "text/plain; charset=utf-8"
 _log = structlog.get_logger(__name__)
 
 
-def create_witness(
-    cosigner: Cosigner,
-    logs: Mapping[str, Sequence[Verifier]],
-    memory: WitnessMemory,
-    clock: Callable[[], int],
-) -> Litestar:
-    """The application. `logs`: the keys of the logs it cosigns, by origin; `clock` in seconds since 1970."""
-    origins = {hashlib.sha256(origin.encode()).hexdigest(): origin for origin in logs}
+class _Witness:
+    """The two questions a witness is asked."""
 
-    @post("/add-checkpoint", status_code=200)
-    async def add_checkpoint(request: Request[Any, Any, Any]) -> Response[bytes]:
+    def __init__(
+        self,
+        cosigner: Cosigner,
+        logs: Mapping[str, Sequence[Verifier]],
+        memory: WitnessMemory,
+        clock: Callable[[], int],
+    ) -> None:
+        self._cosigner = cosigner
+        self._logs = logs
+        self._memory = memory
+        self._clock = clock
+        self._origins = {hashlib.sha256(origin.encode()).hexdigest(): origin for origin in logs}
+
+    async def add(self, body: bytes) -> Response[bytes]:
         """Cosign a checkpoint that extends the newest one cosigned here."""
+        now = self._clock()
 
         def cosign(checkpoint: Checkpoint) -> str:
-            return cosigner.cosign(checkpoint.text, clock())
+            return self._cosigner.cosign(checkpoint.text, now)
 
         try:
-            asked = parse_add_checkpoint(await request.body())
-            line = await asyncio.to_thread(memory.take, asked, logs, cosign, clock())
+            asked = parse_add_checkpoint(body)
+            line = await asyncio.to_thread(self._memory.take, asked, self._logs, cosign, now)
         except WitnessRefusalError as refusal:
             if refusal.contradiction:
                 _log.error("log_contradicts_itself", reason=str(refusal))
@@ -54,14 +61,33 @@ def create_witness(
             return _answer(BAD_REQUEST, f"{error}\n")
         return _answer(200, line)
 
-    @get("/{origin_hash:str}/checkpoint")
-    async def read_checkpoint(origin_hash: FromPath[str]) -> Response[bytes]:
-        """The newest checkpoint of a log that was cosigned here, for monitors."""
-        origin = origins.get(origin_hash)
-        note = await asyncio.to_thread(memory.newest, origin) if origin is not None else None
+    async def newest(self, origin_hash: str) -> Response[bytes]:
+        """The newest checkpoint of a log that was cosigned here."""
+        origin = self._origins.get(origin_hash)
+        note = await asyncio.to_thread(self._memory.newest, origin) if origin is not None else None
         if note is None:
             return _answer(NOT_FOUND, "no checkpoint of this log was cosigned here\n")
         return Response(note, media_type=_TEXT, headers={"cache-control": "no-cache"})
+
+
+def create_witness(
+    cosigner: Cosigner,
+    logs: Mapping[str, Sequence[Verifier]],
+    memory: WitnessMemory,
+    clock: Callable[[], int],
+) -> Litestar:
+    """The application. `logs`: the keys of the logs it cosigns, by origin; `clock` in seconds since 1970."""
+    witness = _Witness(cosigner, logs, memory, clock)
+
+    @post("/add-checkpoint", status_code=200)
+    async def add_checkpoint(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """What logs ask."""
+        return await witness.add(await request.body())
+
+    @get("/{origin_hash:str}/checkpoint")
+    async def read_checkpoint(origin_hash: FromPath[str]) -> Response[bytes]:
+        """What monitors ask."""
+        return await witness.newest(origin_hash)
 
     return Litestar(
         route_handlers=[add_checkpoint, read_checkpoint],

@@ -45,7 +45,6 @@ class MemoryStore:
     def __init__(self) -> None:
         self.version = 0
         self.commit_fault: Fault = "none"
-        self.cosignatures: dict[int, list[str]] = {}
         self.timestamps: list[TimestampRow] = []
         self.heads: Table[str, Head] = Table()
         self.entries: Table[int, EntryRow] = Table()
@@ -247,14 +246,13 @@ class MemoryReader:
         """The note that was signed for exactly this size."""
         return self._store.checkpoints.get(size, self._version)
 
-    async def cosignatures(self, size: int) -> list[str]:
-        """The signature lines of witnesses on the checkpoint of this size."""
-        return self._store.cosignatures.get(size, [])
+    async def cosignatures(self, _size: int) -> list[str]:
+        """None: nobody witnesses what is only in memory."""
+        return []
 
     async def timestamps(self, start: int, stop: int, limit: int) -> list[TimestampRow]:
         """Time stamps of checkpoints of `start` ≤ size ≤ `stop`, the newest first."""
-        found = [row for row in self._store.timestamps if start <= row.size <= stop]
-        return sorted(found, key=lambda row: (row.size, row.digest), reverse=True)[:limit]
+        return [row for row in self._store.timestamps[::-1] if start <= row.size <= stop][:limit]
 
     async def checkpoints(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Signed notes with a size of at least `start`, smallest first."""
