@@ -5,7 +5,6 @@ never changed; it is shown with the checkpoint, in bundles and exports.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -169,11 +168,6 @@ class Timestamping:
             return None
         await self._rows.put_timestamp(head.size, token, at_ms)
         return head.size
-
-
-def timestamp_digest(token: bytes) -> bytes:
-    """What the next epoch holds of a time stamp: its SHA-256."""
-    return hashlib.sha256(token).digest()
 
 
 def _size(answer: bytes) -> int:

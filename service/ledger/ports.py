@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from service.core.merkle import HashRange
+from service.ledger.stamps import TimestampRow
 
 Clock = Callable[[], int]
 """Milliseconds since 1970-01-01T00:00:00Z. May step back; the ledger never does."""
@@ -193,15 +194,6 @@ class Batch:
     replaced_secrets: Sequence[bytes] = ()
     """Subjects whose row in `secrets` takes the place of the one they have."""
     destructions: Sequence[Destruction] = ()
-
-
-class TimestampRow(Struct, frozen=True, gc=False):
-    """A time-stamp response (RFC 3161, DER) over the checkpoint of this size, under its SHA-256."""
-
-    size: int
-    digest: bytes
-    token: bytes
-    stamped_at_ms: int
 
 
 class Transaction(Protocol):

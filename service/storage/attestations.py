@@ -4,7 +4,7 @@ from typing import Any
 
 import asyncpg
 
-from service.ledger.attesting import timestamp_digest
+from service.ledger.stamps import timestamp_digest
 from service.storage.fence import FencedPool
 from service.storage.postgres import unavailable_on_failure
 from service.storage.queries import SQL

@@ -21,8 +21,8 @@ from service.ledger.ports import (
     SealedRow,
     SecretRow,
     SubjectRow,
-    TimestampRow,
 )
+from service.ledger.stamps import TimestampRow
 from service.storage.coalescing import StandingReader
 from service.storage.destruction import destroy
 from service.storage.fence import FencedConnection, FencedPool

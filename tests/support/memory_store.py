@@ -28,8 +28,8 @@ from service.ledger.ports import (
     SealedRow,
     SecretRow,
     SubjectRow,
-    TimestampRow,
 )
+from service.ledger.stamps import TimestampRow
 from tests.support.memory_table import Table
 
 K = TypeVar("K")

@@ -16,7 +16,7 @@ from service.core.notes import parse_note
 from service.core.records import ZERO_HASH
 from service.core.tiles import decode_entries
 from service.delivery.timestamps import read_trust, timestamp_request, verified_time
-from service.ledger.attesting import timestamp_digest
+from service.ledger.stamps import timestamp_digest
 from service.settings import Settings, SettingsError
 from service.wiring import attesting
 from tests.support.http_service import Service, grant, running
