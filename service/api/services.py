@@ -18,6 +18,7 @@ from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
 from service.ledger.erase import Erasures
+from service.ledger.exports import Exports
 from service.ledger.feed import Feed
 from service.ledger.intake import Intake
 from service.ledger.kept_answers import KeptAnswers
@@ -57,6 +58,7 @@ class LedgerServices:
     kept_answers: KeptAnswers
     subscriptions: Subscriptions
     webhook_key: Ed25519PublicKey
+    exports: Exports
 
 
 @dataclass(slots=True)

@@ -1,25 +1,21 @@
-"""`consent-ledger audit`: the full replay, straight from the database."""
+"""`consent-ledger audit`: the full replay, of an export or straight from the database."""
 
-import asyncio
 from pathlib import Path
 
 import click
-import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service.cli.options import database_options, settings_from
-from service.ledger.audit import Audit, AuditReport
-from service.ledger.audit import Progress as Report
-from service.ledger.opening import Opener
-from service.settings import Settings
-from service.wiring.database import database, make_fit
-from service.wiring.ledgers import open_parts
-
-FINDINGS = 1
+from service.cli.database_options import database_options
+from service.cli.export.told import check_file, is_export
 
 
 @click.command()
+@click.argument("export", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--key", "keys", metavar="VKEY", multiple=True, help="With EXPORT: a key you trust.")
+@click.option(
+    "--held",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With EXPORT: a checkpoint of this log that you kept from before.",
+)
 @database_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(
@@ -27,79 +23,36 @@ FINDINGS = 1
     is_flag=True,
     help="Where nothing but the high-water mark is missing, write it: you say that this is the newest state.",
 )
-def audit(
-    *, data_dir: Path | None, database_url: str | None, ledger: str | None, as_json: bool, write_mark: bool
+def audit(  # noqa: PLR0913 - options
+    *,
+    export: Path | None,
+    keys: tuple[str, ...],
+    held: Path | None,
+    data_dir: Path | None,
+    database_url: str | None,
+    ledger: str | None,
+    as_json: bool,
+    write_mark: bool,
 ) -> int:
     """Replay the whole ledger (level L3) and compare everything with what was signed.
 
-    Works beside a running service. One line for each finding; exit status 0 when there is none, 1 when there
-    are some, 2 when it could not be done. A sound audit is noted in the ledger: up to there the log is
-    vouched for, and persons may be erased.
+    With EXPORT, the zip that `consent-ledger export` wrote, nothing else is needed. Without, the database is
+    read, also beside a running service. One line for each finding; exit status 0 when there is none, 1 when
+    there are some, 2 when it could not be done. A sound audit of the database is noted in it: up to there the
+    log is vouched for, and persons may be erased.
     """
-    settings = settings_from(data_dir=data_dir, database_url=database_url, ledger=ledger)
-    with database(settings) as dsn:
-        make_fit(dsn, may_upgrade=False)
-        with _bar() as bar:
-            task = bar.add_task("Replaying", total=None)
-            report = asyncio.run(
-                run_audit(
-                    settings,
-                    dsn,
-                    lambda done, total: bar.update(task, completed=done, total=total),
-                    write_mark=write_mark,
-                )
-            )
-    if as_json:
-        click.echo(msgspec.json.encode(_body(report)))
-    else:
-        _show(report)
-    return 0 if report.is_sound else FINDINGS
+    if export is None:
+        if keys or held is not None:
+            raise click.UsageError("--key and --held are about an export: name its file")
+        from service.cli.audit_ledger import audit_database  # noqa: PLC0415 - an auditor may have no database
 
-
-def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-async def run_audit(
-    settings: Settings,
-    dsn: str,
-    progress: Report = lambda _done, _total: None,
-    *,
-    write_mark: bool = False,
-) -> AuditReport:
-    """Replay one ledger, and note it where it is sound. Raises what `open_parts` and `Audit.run` raise."""
-    async with open_parts(settings, dsn) as parts:
-        report = await Audit(parts.store, parts.keys, Opener(parts.sealer), parts.mark).run(progress)
-        if write_mark and [finding.code for finding in report.findings] == ["mark_missing"]:
-            await parts.mark.advance(report.size, report.checkpoint.encode())
-            report.findings.clear()
-        if report.is_sound:
-            root = bytes.fromhex(report.root)
-            await parts.erasures.audited(report.size, root, parts.clock())
-    return report
-
-
-def _body(report: AuditReport) -> dict[str, object]:
-    return {
-        "sound": report.is_sound,
-        "size": report.size,
-        "root": report.root,
-        "counts": dict(report.counts),
-        "findings": report.findings,
-    }
-
-
-def _show(report: AuditReport) -> None:
-    for finding in report.findings:
-        click.echo(f"{finding.code}: {finding.message}")
-    counts = report.counts
-    click.echo(
-        f"Replayed {report.size} entries: {counts['events']} events of {counts['subjects']} subjects,"
-        f" {counts['epochs']} epochs, {counts['erased']} declared erased."
-    )
-    if report.is_sound:
-        click.echo("Sound at level L3: everything follows from the log, and the log is what was signed.")
-    else:
-        click.echo(f"{len(report.findings)} findings: this is not what was signed.")
+        return audit_database(
+            data_dir=data_dir,
+            database_url=database_url,
+            ledger=ledger,
+            as_json=as_json,
+            write_mark=write_mark,
+        )
+    if not is_export(export):
+        raise click.ClickException(f"{export} is no export: verify a bundle with `consent-ledger verify`")
+    return check_file(export, keys, held, replay=True, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`consent-ledger verify`: needs neither the service nor a database nor a network."""
+"""`consent-ledger verify` of a bundle or an export: without service, database or network."""
 
 import sys
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from service.cli.export.told import check_file, is_export
 from service.core.bundle import parse_bundle
 from service.core.errors import FormatError
 from service.core.notes import Verifier, parse_verifier
@@ -45,10 +46,12 @@ _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "not checke
 def verify(
     *, bundle: Path, keys: tuple[str, ...], held: Path | None, documents: tuple[Path, ...], as_json: bool
 ) -> int:
-    """Verify the proof bundle in the file BUNDLE, or - for standard input.
+    """Verify the proof bundle in the file BUNDLE, or - for standard input; or an export (a zip).
 
     Exit status 0 when it verifies, 1 when it does not, 2 when it cannot be read.
     """
+    if is_export(bundle):
+        return check_file(bundle, keys, held, replay=False, as_json=as_json)
     raw = _read(bundle)
     verdict = verify_bundle(
         raw,

@@ -12,6 +12,7 @@ LedgerError
 ├── StateConflictError      not possible in the state that it is in
 │   └── NotAssuredError     to be erased before anybody but the operator could have seen it
 ├── NotFoundError           no such form, rulebook, sender, entry or checkpoint
+├── GoneError               it was there, and is not handed out any more
 ├── UnavailableError        try again later: nothing was written, or the outcome is said to be unknown
 ├── ForkError               the database does not extend what was signed: stop, never sign
 └── ProofError              a proof, note, checkpoint or bundle does not verify
@@ -86,6 +87,10 @@ class NotAssuredError(StateConflictError):
 
 class NotFoundError(LedgerError):
     """There is no such thing in this ledger."""
+
+
+class GoneError(LedgerError):
+    """It was there, and is not handed out any more."""
 
 
 class UnavailableError(LedgerError):

@@ -51,13 +51,10 @@ class CampaignProofs:
         what it was answered from was erased since.
         """
         name = bytes.fromhex(campaign)
+        opened, checked = await self.event(campaign)
         body = await self._campaigns.question(name)
-        index = await self._campaigns.event_index(
-            dedup_key(self._keys.subject_key_secret, CAMPAIGN_SOURCE, campaign_event_id(campaign))
-        )
-        if body is None or index is None:
+        if body is None:
             raise NotFoundError("no such campaign was recorded in this ledger")
-        opened, checked = await self._event(index)
         run = await self._campaigns.run_of(name, line)
         if line > checked.count or run is None:
             raise NotFoundError(f"the campaign has {checked.count} lines")
@@ -72,6 +69,15 @@ class CampaignProofs:
             proof=proof,
         )
         return await self._proofs.bundle(asked, disclose=disclose, campaign=shown, documents=documents)
+
+    async def event(self, campaign: str) -> tuple[OpenedEvent, CampaignChecked]:
+        """The event of a campaign. Raises `NotFoundError`."""
+        index = await self._campaigns.event_index(
+            dedup_key(self._keys.subject_key_secret, CAMPAIGN_SOURCE, campaign_event_id(campaign))
+        )
+        if index is None:
+            raise NotFoundError("no such campaign was recorded in this ledger")
+        return await self._event(index)
 
     async def _path(self, campaign: bytes, place: int, size: int) -> tuple[bytes, list[bytes]]:
         """The leaf hash at a place, and its audit path."""

@@ -137,6 +137,12 @@ class Gatherer:
         self._opener = opener
         self._rulebooks: dict[bytes, RulebookInForce] = {}
 
+    def subject_of(self, address: CanonicalAddress) -> bytes:
+        """The subject key of an address."""
+        if address.kind == "sender":
+            return self._admission.subject_of_sender(address.value)
+        return self._admission.subject_of(address)
+
     async def read(self, snapshot: Snapshot, head: Head, wanted: Wanted) -> Material:
         """Read it all as one state.
 

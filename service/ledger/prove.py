@@ -5,6 +5,7 @@ into behind the service's back is never passed off as proof.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -49,7 +50,7 @@ from service.ledger.key_following import follow
 from service.ledger.keys import LedgerKeys
 from service.ledger.material import Gatherer, Material, Member, Wanted, links
 from service.ledger.opening import OpenedEvent, Opener
-from service.ledger.ports import UNMETERED, Clock, Head, Meter, Store
+from service.ledger.ports import UNMETERED, Clock, Head, Meter, Snapshot, Store
 
 Documents = Literal["shown", "packs_by_hash", "by_hash"]
 """Which documents a bundle shows: all it needs; forms and rulebook, which are the ledger's own; or none."""
@@ -104,12 +105,13 @@ class Proofs:
         held_size: int | None = None,
         campaign: CampaignLine | None = None,
         documents: Documents = "shown",
+        snapshot: Snapshot | None = None,
     ) -> bytes:
         """The signed bundle for a question, or for an address alone: then its history, without an answer.
 
         `disclose` hands out K_sub, by which anybody can find any address in any bundle of this ledger: it is
         for the regulator. `held_size`: the size of a checkpoint the asker holds; its consistency is proved.
-        `campaign`: the line of a campaign that asked this.
+        `campaign`: the line of a campaign that asked this. `snapshot`: the state to read, the newest if None.
         `documents`: which texts are shown, and which only named by their hashes, for who holds them.
 
         Raises `QuestionError` when it cannot be decided as asked, and `ForkError` when the database does not
@@ -118,7 +120,10 @@ class Proofs:
         if isinstance(asked, Asked) and not await self._catalogue.is_sender(asked.question.sender):
             raise QuestionError("no such sender is registered", pointer="/sender", code="unknown_sender")
         try:
-            bundle = await self._build(asked, disclose=disclose, held_size=held_size, campaign=campaign)
+            async with nullcontext(snapshot) if snapshot else self._store.snapshot() as state:
+                bundle = await self._build(
+                    state, asked, disclose=disclose, held_size=held_size, campaign=campaign
+                )
         except ProofError as error:
             self.meter.contradicted()
             raise ForkError(f"what is stored cannot be proved: {error}") from error
@@ -135,22 +140,26 @@ class Proofs:
             raise ForkError(f"what is stored does not verify (step {failed.number}): {failed.detail}")
         return raw
 
+    def subject_of(self, address: CanonicalAddress) -> bytes:
+        """The subject key of an address."""
+        return self._gatherer.subject_of(address)
+
     async def _build(
         self,
+        snapshot: Snapshot,
         asked: Asked | CanonicalAddress,
         *,
         disclose: bool,
         held_size: int | None,
         campaign: CampaignLine | None,
     ) -> Bundle:
-        async with self._store.snapshot() as snapshot:
-            head = await snapshot.head()
-            await follow(self._keys, snapshot, head)
-            now_ms = max(self._clock(), head.recorded_at_ms)
-            wanted = _wanted(asked, head, now_ms, held_size)
-            if campaign is not None:
-                wanted = replace(wanted, through=campaign.position, also=(campaign.event.index,))
-            material = await self._gatherer.read(snapshot, head, wanted)
+        head = await snapshot.head()
+        await follow(self._keys, snapshot, head)
+        now_ms = max(self._clock(), head.recorded_at_ms)
+        wanted = _wanted(asked, head, now_ms, held_size)
+        if campaign is not None:
+            wanted = replace(wanted, through=campaign.position, also=(campaign.event.index,))
+        material = await self._gatherer.read(snapshot, head, wanted)
         answered = self._answer(asked, material, wanted, now_ms) if isinstance(asked, Asked) else None
         secret = self._keys.subject_key_secret.hex() if disclose else None
         if campaign is not None and answered is not None:

@@ -21,5 +21,6 @@ async def destroy(fetch: Fetch, destruction: Destruction) -> None:
     await fetch("put_tombstones", key, indices, [row.sealed for row in destruction.tombstones])
     await fetch("empty_deliveries", list(destruction.told), list(destruction.told.values()), ERASED)
     await fetch("empty_attempts", list(destruction.told))
+    await fetch("destroy_exports")
     place = (destruction.notice, destruction.leaf_hash, key, destruction.last_index, destruction.at_ms)
     await fetch("put_erasure", *place)

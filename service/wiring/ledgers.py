@@ -21,6 +21,10 @@ from service.ledger.check import Checks
 from service.ledger.configure import Configuration
 from service.ledger.erase import Erasures
 from service.ledger.erase_again import RestoredErasures
+from service.ledger.export_files import Files
+from service.ledger.export_freezing import Freezer
+from service.ledger.export_preparing import Parts as ExportParts
+from service.ledger.exports import Exports
 from service.ledger.feed import Feed
 from service.ledger.genesis import begin
 from service.ledger.intake import Intake
@@ -43,6 +47,7 @@ from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.campaigns import PostgresCampaigns
 from service.storage.erasures import PostgresErasures
+from service.storage.exports import PostgresExports
 from service.storage.kept_answers import PostgresAnswerRows
 from service.storage.postgres import PostgresStore
 from service.storage.subscriptions import PostgresSubscriptions
@@ -90,6 +95,7 @@ class LedgerParts:
     erasures: PostgresErasures
     erased: ErasureFile
     subscriptions: Subscriptions
+    exports: PostgresExports
     clock: Clock
 
     def appender(self, reached: Failpoint, meter: Meter) -> Appender:
@@ -116,6 +122,26 @@ class LedgerParts:
         if again := await restored.erase_again():
             _log.warning("erased_again", ledger=self.name, persons=again)
 
+    def exporting(
+        self, appender: Appender, proofs: Proofs, lines: CampaignProofs, catalogue: Catalogue
+    ) -> Exports:
+        """The exports of this ledger."""
+        store, keys = self.store, self.keys
+        return Exports(
+            ExportParts(
+                store=store,
+                exports=self.exports,
+                keys=keys,
+                admission=self.admission,
+                appender=appender,
+                freezer=Freezer(store, keys, proofs, self.campaigns, lines, catalogue),
+                files=Files(store, Opener(self.sealer), self.campaigns),
+                vault=Vault(keys.wrapping_key, os.urandom),
+                clock=self.clock,
+                random=os.urandom,
+            )
+        )
+
     def services(self, appender: Appender, meter: Meter, bell: Bell) -> LedgerServices:
         """The use cases over it."""
         store, keys, admission = self.store, self.keys, self.admission
@@ -128,6 +154,7 @@ class LedgerParts:
         parts = CampaignParts(
             self.campaigns, keys, admission, catalogue, appender, self.clock, os.urandom, meter
         )
+        campaign_proofs = CampaignProofs(store, self.campaigns, keys, opener, proofs)
         unsubscribe = Unsubscribe(store, keys, admission, catalogue, appender, clock=self.clock)
         unsubscribe.meter = meter
         return LedgerServices(
@@ -139,7 +166,8 @@ class LedgerParts:
             checks=checks,
             proofs=proofs,
             campaigns=Campaigns(parts),
-            campaign_proofs=CampaignProofs(store, self.campaigns, keys, opener, proofs),
+            campaign_proofs=campaign_proofs,
+            exports=self.exporting(appender, proofs, campaign_proofs, catalogue),
             published=PublishedLog(store),
             unsubscribe=unsubscribe,
             feed=Feed(store, opener, bell),
@@ -179,17 +207,18 @@ def ledger_parts(
             random=os.urandom,
             private_allowed=settings.allow_private_sinks,
         ),
+        exports=PostgresExports(pool, row.ledger_id),
         clock=clock,
     )
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, dsn: str) -> AsyncIterator[LedgerParts]:
+async def open_parts(settings: Settings, dsn: str, *, connections: int = 1) -> AsyncIterator[LedgerParts]:
     """The parts of the ledger that the settings name, unchecked: for those who check it themselves.
 
     Raises `NotFoundError`, `KeysError`, `DatabaseError` and `UnavailableError`.
     """
-    async with pooled(dsn, 1) as pool:
+    async with pooled(dsn, connections) as pool:
         row = await AccessStore(pool).ledger(settings.ledger)
         yield ledger_parts(
             settings, pool, row, load_keys(keys_directory(settings.data_dir, row.name), row.origin)

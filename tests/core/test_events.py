@@ -58,6 +58,8 @@ NEEDS: dict[str, dict[str, Any]] = {
         "complete": True,
         "address": None,
     },
+    "export_created": {"export": ID[:32], "scope": "ledger", "by": "key-1", "address": None},
+    "export_downloaded": {"export": ID[:32], "by": "key-1", "address": None},
 }
 TYPES = sorted(str(kind.__struct_config__.tag) for kind in get_args(SubmittedEvent))
 

@@ -40,6 +40,8 @@ ROWS = {
     "subscription": "($1, 's', '', '', 'paused', '{}', '{}', '{}', '{}', false, NULL, '', 0, 0, 0, 0, 0, 0,"
     " NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL)",
     "delivery": "($1, 's', 'live', '', '', 'done', 0, 0, 0, 0, '', '', 0, 0, NULL, NULL, NULL)",
+    "export": "($1, 'e', 'ready', 'ledger', '', 0, 0, 0, '', 1, 0, 0, 0, NULL)",
+    "export_file": f"($1, 'e', 0, '', 0, 0, 0, 0, {HASH}, {HASH}, 0, NULL)",
     "delivery_attempt": "($1, 's', 'live', '', 0, 0, 0, 1, NULL, NULL)",
 }
 

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from service.cli.audit import run_audit
+from service.cli.audit_ledger import run_audit
 from service.ledger.audit import AuditReport
 from service.settings import Settings
 

@@ -10,6 +10,7 @@ from service.core.events.values import (
     Channel,
     Country,
     Digest,
+    ExportId,
     FormId,
     Label,
     Name,
@@ -82,3 +83,26 @@ class CampaignChecked(Event, frozen=True, kw_only=True):
     complete: bool
     category: Name | None = None
     channel: Channel | None = None
+
+
+class ExportCreated(Event, frozen=True, kw_only=True):
+    """Somebody asked for an export. `by`: the id of the credential, or "command line".
+
+    `addresses`: how many were asked for; never which. `disclosed`: the export holds the secret that ties
+    subject keys to addresses.
+    """
+
+    export: ExportId
+    scope: Literal["ledger", "sender", "campaign", "addresses"]
+    by: Label
+    disclosed: bool = False
+    addresses: Annotated[int, Meta(ge=0)] = 0
+    about: SenderId | None = None
+    campaign: CampaignId | None = None
+
+
+class ExportDownloaded(Event, frozen=True, kw_only=True):
+    """An export was handed out; recorded before its first byte was."""
+
+    export: ExportId
+    by: Label

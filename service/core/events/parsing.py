@@ -51,6 +51,8 @@ SubmittedEvent = (
     | c.RulebookPublished
     | c.KeyRotated
     | c.CampaignChecked
+    | c.ExportCreated
+    | c.ExportDownloaded
 )
 
 EVIDENCE_BYTES_MAX: Final = 16 * 1024
@@ -65,6 +67,8 @@ CONFIGURING: Final = (
     c.RulebookPublished,
     c.KeyRotated,
     c.CampaignChecked,
+    c.ExportCreated,
+    c.ExportDownloaded,
 )
 _TYPES: Final[dict[str, Any]] = {str(kind.__struct_config__.tag): kind for kind in get_args(SubmittedEvent)}
 _MILLISECOND: Final = timedelta(milliseconds=1)

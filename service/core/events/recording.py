@@ -11,8 +11,8 @@ Which chains get an entry (`participants`):
 | anything with an address                | that address, then each of `other_addresses`  |
 | address_changed                         | `old` and `new`                               |
 | sender_registered                       | the sender                                    |
-| campaign_checked                        | the sender subject `ledger`: a sender's own   |
-|                                         | chain is shown whole with every proof         |
+| campaign_checked, export_created,       | the sender subject `ledger`: a sender's own   |
+| export_downloaded                       | chain is shown whole with every proof         |
 | sender_renamed, business_transferred    | `from` and `to`                               |
 | form_published, rulebook_published, key_rotated | the sender named, else the sender subject `ledger` |
 """
@@ -86,7 +86,7 @@ def participants(event: SubmittedEvent) -> tuple[Participant, ...]:
             Participant("sender", event.from_sender, "from"),
             Participant("sender", event.to_sender, "to"),
         )
-    if isinstance(event, c.CampaignChecked):
+    if isinstance(event, c.CampaignChecked | c.ExportCreated | c.ExportDownloaded):
         return (Participant("sender", LEDGER_SUBJECT, "sender"),)
     return (Participant("sender", event.sender or LEDGER_SUBJECT, "sender"),)
 
@@ -155,6 +155,8 @@ _SENDER_TYPES: Final = (
     c.RulebookPublished,
     c.KeyRotated,
     c.CampaignChecked,
+    c.ExportCreated,
+    c.ExportDownloaded,
 )
 
 

@@ -17,6 +17,7 @@ Name = Annotated[str, Meta(pattern=ID_PATTERN, description="an id from the house
 FormId = Annotated[str, Meta(pattern=HEX_PATTERN, description="SHA-256 of a form's canonical bytes, hex")]
 Digest = Annotated[str, Meta(pattern=HEX_PATTERN, description="SHA-256, hex")]
 CampaignId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$", description="a checked campaign")]
+ExportId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$", description="an export")]
 Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="ISO 3166-1 alpha-2; EU and UK too")]

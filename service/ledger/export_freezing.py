@@ -1,0 +1,224 @@
+"""What of an export the log alone does not give again: made once, from one state, when it is pinned."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from service.core.checkpoint import Checkpoint, parse_checkpoint
+from service.core.entries import recorded_at_ms
+from service.core.errors import ForkError, NotFoundError, QuestionError
+from service.core.events.configuration import CampaignChecked
+from service.core.export import contents as at
+from service.core.law.question import parse_question
+from service.core.notes import parse_note
+from service.ledger.addresses import CanonicalAddress
+from service.ledger.campaign_ports import CampaignStore
+from service.ledger.campaign_prove import CampaignProofs
+from service.ledger.catalogue import Catalogue
+from service.ledger.check import Asked
+from service.ledger.cloud_events import time_of
+from service.ledger.export_files import File, Pinned, documents_below
+from service.ledger.export_ports import Scope
+from service.ledger.export_readme import readme
+from service.ledger.key_following import follow, read_history
+from service.ledger.keys import LedgerKeys
+from service.ledger.ports import Snapshot, Store
+from service.ledger.prove import Proofs
+
+_HOLD_EVERY: Final = 64
+
+Hold = Callable[[], Awaitable[None]]
+"""Tells others that whoever calls is still at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What an export is pinned to, and the files that are kept with it."""
+
+    pinned: Pinned
+    files: list[File]
+
+
+class Freezer:
+    """Pins exports of one ledger."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: LedgerKeys,
+        proofs: Proofs,
+        campaigns: CampaignStore,
+        campaign_proofs: CampaignProofs,
+        catalogue: Catalogue,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._proofs = proofs
+        self._campaigns = campaigns
+        self._campaign_proofs = campaign_proofs
+        self._catalogue = catalogue
+
+    async def require(self, scope: Scope) -> None:
+        """Refuse what cannot be exported as asked.
+
+        Raises `NotFoundError` for a checkpoint or campaign that does not exist, and `QuestionError`.
+        """
+        _require_sense(scope)
+        if scope.question is not None:
+            sender: str | None = parse_question(scope.question).sender
+        else:
+            sender = scope.sender
+        if sender is not None and not await self._catalogue.is_sender(sender):
+            raise QuestionError("no such sender is registered", pointer="/sender", code="unknown_sender")
+        if scope.campaign is not None:
+            await self._campaign_proofs.event(scope.campaign)
+        async with self._store.snapshot() as snapshot:
+            await self._checkpoint(snapshot, scope)
+
+    async def freeze(self, scope: Scope, hold: Hold) -> Frozen:
+        """Read one state and make what it alone can give; `hold` is called now and then while it takes long.
+
+        Raises `NotFoundError` for a checkpoint or campaign that does not exist, `QuestionError` for a
+        question that cannot be decided, and `ForkError`.
+        """
+        async with self._store.snapshot() as snapshot:
+            size, note = await self._checkpoint(snapshot, scope)
+            last = (await snapshot.entries_at([size - 1]))[size - 1]
+            moment = recorded_at_ms(last.entry)
+            documents = await _documents(snapshot, size)
+            bundles: list[File] = []
+            for address in scope.addresses:
+                if len(bundles) % _HOLD_EVERY == 0:
+                    await hold()
+                bundle = await self._bundle(snapshot, scope, address, moment)
+                bundles.append((at.bundle_name(len(bundles) + 1), bundle))
+        pinned = Pinned(scope, size, documents)
+        campaign: list[File] = []
+        if scope.campaign is not None:
+            count, campaign = await self._campaign(scope.campaign)
+            pinned = replace(pinned, campaign_count=count)
+        body = self._body(pinned, moment)
+        files: list[File] = [
+            (at.README, readme(body, body.language).encode()),
+            (at.EXPORT, at.body_bytes(body)),
+            (at.CHECKPOINT, note),
+            *bundles,
+            *campaign,
+        ]
+        return Frozen(pinned, files)
+
+    async def keys(self, scope: Scope) -> File:
+        """The keys of the log as they are now; and takes up the newest, which signs for the manifest."""
+        async with self._store.snapshot() as snapshot:
+            await follow(self._keys, snapshot, await snapshot.head())
+            genesis = (await snapshot.entries(0, 1))[0].entry
+            rows = await snapshot.successions()
+            history = await read_history(snapshot)
+        body = at.KeysBody(
+            genesis=genesis,
+            successions=tuple((row.index, row.entry) for row in rows),
+            vkeys=tuple(key.vkey for key in history.keys),
+            subject_key_secret=self._keys.subject_key_secret.hex() if scope.disclose else None,
+        )
+        return at.KEYS, at.body_bytes(body)
+
+    async def pinned(self, scope: Scope, size: int) -> Pinned:
+        """What an export is made from that was pinned to this size before."""
+        async with self._store.snapshot() as snapshot:
+            documents = await _documents(snapshot, size)
+        count = 0
+        if scope.campaign is not None:
+            count = (await self._campaign_proofs.event(scope.campaign))[1].count
+        return Pinned(scope, size, documents, count)
+
+    async def _checkpoint(self, snapshot: Snapshot, scope: Scope) -> tuple[int, bytes]:
+        head = await snapshot.head()
+        if scope.size is None or scope.size == head.size:
+            return head.size, head.checkpoint
+        note = await snapshot.checkpoint(scope.size)
+        if note is None:
+            raise NotFoundError("no checkpoint was signed for this size")
+        return scope.size, note
+
+    async def _bundle(
+        self, snapshot: Snapshot, scope: Scope, address: CanonicalAddress, moment: int
+    ) -> bytes:
+        if scope.question is None:
+            return await self._proofs.bundle(address, disclose=scope.disclose, snapshot=snapshot)
+        asked = Asked(parse_question(scope.question), address, at_ms=moment, with_token=False)
+        return await self._proofs.bundle(asked, disclose=scope.disclose, snapshot=snapshot)
+
+    def _body(self, pinned: Pinned, moment: int) -> at.ExportBody:
+        scope = pinned.scope
+        return at.ExportBody(
+            origin=self._keys.origin,
+            scope=scope.kind,
+            sender=scope.sender,
+            since_ms=scope.since_ms,
+            until_ms=scope.until_ms,
+            campaign=scope.campaign,
+            subjects=tuple(self._proofs.subject_of(address).hex() for address in scope.addresses),
+            log=pinned.has_log,
+            disclosed=scope.disclose,
+            language=scope.language,
+            size=pinned.size,
+            recorded_at=time_of(moment),
+        )
+
+    async def _campaign(self, campaign: str) -> tuple[int, list[File]]:
+        """The event of a campaign, what was asked, and the states its lines were answered from."""
+        opened, checked = await self._campaign_proofs.event(campaign)
+        name = bytes.fromhex(campaign)
+        question = await self._campaigns.question(name)
+        if question is None:
+            raise ForkError("what a campaign asked is missing from the database")
+        line = at.RecordLine(index=opened.index, opening=opened.opening, record=opened.record.decode())
+        runs = at.CampaignRuns(checked.count, tuple(await self._runs(name, checked)))
+        return checked.count, [
+            (at.CAMPAIGN_EVENT, at.lines_bytes([line])),
+            (at.CAMPAIGN_QUESTION, question),
+            (at.CAMPAIGN_RUNS, at.body_bytes(runs)),
+        ]
+
+    async def _runs(self, campaign: bytes, checked: CampaignChecked) -> list[tuple[int, int, int]]:
+        runs = []
+        line = checked.count
+        while line > 0 and (run := await self._campaigns.run_of(campaign, line)) is not None:
+            runs.append((run.first_line, run.position, run.at_ms))
+            line = run.first_line - 1
+        return runs[::-1]
+
+
+async def _documents(snapshot: Snapshot, size: int) -> int:
+    """How many documents were published below this size."""
+    return len(await documents_below(snapshot, size))
+
+
+def checkpoint_of(note: bytes) -> Checkpoint:
+    """The checkpoint of a note of ours."""
+    return parse_checkpoint(parse_note(note).text)
+
+
+def scope_bytes(scope: Scope) -> bytes:
+    """A scope, to be sealed."""
+    return msgspec.json.encode(scope)
+
+
+def read_scope(raw: bytes) -> Scope:
+    """A scope that was sealed."""
+    return msgspec.json.decode(raw, type=Scope)
+
+
+def _require_sense(scope: Scope) -> None:
+    """Refuse what cannot be exported as asked. Raises `QuestionError`."""
+    if scope.size is not None and scope.kind == "addresses":
+        raise QuestionError(
+            "what is proved of an address is proved of the newest checkpoint: leave size out",
+            pointer="/size",
+            code="value",
+        )
+    since, until = scope.since_ms, scope.until_ms
+    if since is not None and until is not None and since >= until:
+        raise QuestionError("the period ends before it begins", pointer="/until", code="value")

@@ -1,0 +1,35 @@
+"""Exports without a running service: for the command line, which writes to files of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from service.ledger.campaign_prove import CampaignProofs
+from service.ledger.catalogue import Catalogue
+from service.ledger.exports import Exports
+from service.ledger.opening import Opener
+from service.ledger.ports import UNMETERED
+from service.ledger.prove import Proofs
+from service.ledger.startup import check_start
+from service.settings import Settings
+from service.wiring.failpoints import failpoint
+from service.wiring.ledgers import open_parts
+
+_CONNECTIONS = 3
+
+
+@asynccontextmanager
+async def open_exports(settings: Settings, dsn: str) -> AsyncIterator[Exports]:
+    """The exports of the ledger that the settings name, checked as at a start.
+
+    Raises `NotFoundError`, `ForkError`, `KeysError`, `DatabaseError` and `UnavailableError`.
+    """
+    async with open_parts(settings, dsn, connections=_CONNECTIONS) as parts:
+        await check_start(parts.store, parts.keys, parts.mark)
+        appender = parts.appender(failpoint(settings.crash_at), UNMETERED)
+        opener, catalogue = Opener(parts.sealer), Catalogue(parts.store)
+        proofs = Proofs(parts.store, parts.keys, parts.admission, catalogue, opener=opener, clock=parts.clock)
+        lines = CampaignProofs(parts.store, parts.campaigns, parts.keys, opener, proofs)
+        try:
+            yield parts.exporting(appender, proofs, lines, catalogue)
+        finally:
+            await appender.drain()

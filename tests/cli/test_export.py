@@ -1,0 +1,148 @@
+"""`consent-ledger export`, `verify` and `audit` as a stranger uses them, and killed in the middle."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from service.cli.demo.theatre import Client
+from service.cli.export.job import Journal
+from service.ledger.export_freezing import scope_bytes
+from service.ledger.export_ports import Scope
+from tests.support.http_service import JANE, grant
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+PROGRAM = str(Path(sys.executable).parent / "consent-ledger")
+
+
+def program(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [PROGRAM, *arguments], cwd=folder, capture_output=True, check=False, env=ENVIRONMENT, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(
+    client: Client, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, str]]:
+    """An export of the whole ledger, and what the command said of it."""
+    many = [
+        grant(f"e{number}", address={"kind": "email", "value": f"e{number}@example.org"})
+        for number in range(300)
+    ]
+    assert client.call("POST", "/v1/events/batch", {"events": many})[0] == 207
+    folder = tmp_path_factory.mktemp("export")
+    done = program("export", "all.zip", "--data", str(data), "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "all.zip", json.loads(done.stdout)
+
+
+def test_it_is_written_beside_a_running_service_and_audits_at_level_three(
+    client: Client, whole: tuple[Path, dict[str, str]]
+) -> None:
+    path, told = whole
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == told["sha256"]
+    done = program("audit", path.name, "--key", client.verifier().vkey, folder=path.parent)
+    assert (done.returncode, b"SOUND, level L3" in done.stdout) == (0, True)
+    assert program("verify", path.name, folder=path.parent).returncode == 0
+
+
+def test_a_changed_byte_is_a_finding_on_one_line_and_exit_status_one(
+    whole: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    raw = bytearray(whole[0].read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (tmp_path / "changed.zip").write_bytes(raw)
+    for command in ("verify", "audit"):
+        done = program(command, "changed.zip", folder=tmp_path)
+        assert done.returncode == 1
+        assert b"file_differs: " in done.stdout
+    told = json.loads(program("audit", "changed.zip", "--json", folder=tmp_path).stdout)
+    assert told["sound"] is False
+    assert told["findings"]
+
+
+def unfinished(out: Path, raw: bytes, export: str) -> None:
+    """What a run leaves behind that was killed after so many bytes."""
+    asked = hashlib.sha256(scope_bytes(Scope("ledger")) + b"main").hexdigest()
+    Path(f"{out}.part").write_bytes(raw)
+    Path(f"{out}.part.json").write_text(
+        json.dumps({"export": Journal(export, asked).export, "asked": asked}), encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize("left", [1, 20_000, -1])
+def test_a_run_that_was_killed_is_gone_on_with_to_the_same_bytes(
+    whole: tuple[Path, dict[str, str]], data: Path, tmp_path: Path, left: int
+) -> None:
+    path, told = whole
+    raw = path.read_bytes()
+    unfinished(tmp_path / "out.zip", raw[:left] + b"torn", told["export"])
+    done = program("export", "out.zip", "--data", str(data), "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["export"] == told["export"]
+    assert (tmp_path / "out.zip").read_bytes() == raw
+    assert [each.name for each in tmp_path.iterdir()] == ["out.zip"]
+
+
+def test_killed_with_signal_nine_while_it_works_it_is_gone_on_with(
+    client: Client, data: Path, tmp_path: Path
+) -> None:
+    del client
+    arguments = [PROGRAM, "export", "out.zip", "--data", str(data), "--address", JANE["value"], "--disclose"]
+    running = subprocess.Popen(
+        arguments, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    journal = tmp_path / "out.zip.part.json"
+    while not journal.exists() and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    done = program(*arguments[1:], folder=tmp_path)
+    if (tmp_path / "out.zip").exists() and done.returncode == 2:
+        assert b"is there already" in done.stderr  # it was quicker than the signal
+    else:
+        assert done.returncode == 0, done.stderr
+    assert program("verify", "out.zip", folder=tmp_path).returncode == 0
+
+
+def test_an_unfinished_export_of_something_else_is_not_written_over(
+    whole: tuple[Path, dict[str, str]], data: Path, tmp_path: Path
+) -> None:
+    unfinished(tmp_path / "out.zip", b"", whole[1]["export"])
+    done = program("export", "out.zip", "--sender", "acme", "--data", str(data), folder=tmp_path)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"of something else" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--address", "nobody"),
+        ("--campaign", "0" * 32),
+        ("--since", "yesterday"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(
+    client: Client, data: Path, tmp_path: Path, wrong: tuple[str, ...]
+) -> None:
+    del client
+    done = program("export", "out.zip", "--data", str(data), *wrong, folder=tmp_path)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", [b"", b"PK", b"PK\x03\x04garbage", b"PK\x05\x06" + b"\0" * 18])
+def test_what_is_no_export_is_told_without_a_traceback(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "x.zip").write_bytes(text)
+    for command in ("verify", "audit"):
+        done = program(command, "x.zip", folder=tmp_path)
+        assert done.returncode in (1, 2)
+        assert b"Traceback" not in done.stderr + done.stdout
