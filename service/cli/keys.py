@@ -13,6 +13,7 @@ from rich.table import Table
 
 from service.api.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey
 from service.api.principal import SCOPES, SOURCE, Quota, is_scope
+from service.cli.escrowed_keys import escrow, recover
 from service.cli.options import database_options, settings_from
 from service.cli.signing_keys import retire_signing, rotate_signing
 from service.core.errors import NotFoundError
@@ -54,6 +55,8 @@ def keys() -> None:
 
 keys.add_command(rotate_signing)
 keys.add_command(retire_signing)
+keys.add_command(escrow)
+keys.add_command(recover)
 
 
 @keys.command()

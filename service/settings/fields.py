@@ -76,8 +76,18 @@ _Port = Annotated[int, Meta(ge=1, le=65535)]
 _Quota = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
+_KEY = (
+    "One of the ledger's three keys, given by the platform in place of key files: all three or none.",
+    _ALL,
+)
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Set each by the variable `CONSENT_LEDGER_<NAME>`, or by the file that `<that>_FILE` names."""
+
+    def __repr__(self) -> str:
+        """No values: some are secrets, and what is printed ends in logs."""
+        return "Settings(…)"
 
     database_url: Annotated[
         str | None,
@@ -223,6 +233,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(ge=1, le=86_400),
         _about("How much time lies between two stamps at least.", _SERVE),
     ] = 3_600
+    signing_key: Annotated[str | None, _about(*_KEY, takes="PRIVATE+KEY+<origin>+…", secret=True)] = None
+    subject_key: Annotated[str | None, _about(*_KEY, takes="64 hexadecimal digits", secret=True)] = None
+    wrapping_key: Annotated[str | None, _about(*_KEY, takes="64 hexadecimal digits", secret=True)] = None
     crash_at: Annotated[
         str | None,
         _about(

@@ -30,7 +30,7 @@ from service.telemetry.metrics import Metrics
 from service.wiring.clock import now_ms
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.durability import require_durable
-from service.wiring.keys import keys_directory, load_keys
+from service.wiring.key_sources import key_source
 from service.wiring.ledgers import ledger_parts
 from service.wiring.observing import metrics_served
 from service.wiring.pools import pooled
@@ -112,7 +112,7 @@ def _open(  # noqa: PLR0913 - what a worker is made of
     meter: LedgerDeliveryMetrics,
     clock: Clock,
 ) -> Subscriptions:
-    keys = load_keys(keys_directory(settings.data_dir, row.name), row.origin)
+    keys = key_source(settings, row.name).load(row.origin)
     ledger = ledger_parts(settings, pool, row, keys, clock)
     watch = delivering.watches[row.ledger_id] = watches.watch(row.ledger_id, ledger.store)
     rows = PostgresDeliveries(pool, row.ledger_id, os.urandom(8).hex())

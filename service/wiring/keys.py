@@ -154,13 +154,21 @@ def settle_signing_keys(directory: Path, current: Verifier, *, keep_previous: bo
 
 
 def _read_signer(path: Path, origin: str) -> Signer:
+    return parse_signing_key(_read(path), origin, str(path))
+
+
+def parse_signing_key(text: str, origin: str, where: str) -> Signer:
+    """A signing key as it is kept (`PRIVATE+KEY+<origin>+…`). `where` it stands, for the message.
+
+    Raises `KeysError` when it is damaged or another log's.
+    """
     try:
-        signer = parse_signer(_read(path))
+        signer = parse_signer(text)
     except FormatError as error:
-        raise KeysError(f"{path} is damaged ({error}): put the escrowed copy back") from None
+        raise KeysError(f"{where} is damaged ({error}): put the escrowed copy back") from None
     if signer.name != origin:
         raise KeysError(
-            f"{path} signs for {signer.name}, and this ledger is {origin}: set CONSENT_LEDGER_ORIGIN_HOST"
+            f"{where} signs for {signer.name}, and this ledger is {origin}: set CONSENT_LEDGER_ORIGIN_HOST"
             " and --ledger as they were, or put this ledger's own keys there"
         )
     return signer
@@ -176,9 +184,13 @@ def _read_link_secrets(path: Path) -> tuple[bytes, ...]:
 
 
 def _read_secret(path: Path) -> bytes:
-    text = _read(path)
+    return parse_secret(_read(path), str(path))
+
+
+def parse_secret(text: str, where: str) -> bytes:
+    """A subject or wrapping key as it is kept: 64 hexadecimal digits. Raises `KeysError`."""
     if not _HEX.fullmatch(text):
-        raise KeysError(f"{path} is damaged (it holds 64 hexadecimal digits): put the escrowed copy back")
+        raise KeysError(f"{where} is damaged (it holds 64 hexadecimal digits): put the escrowed copy back")
     return bytes.fromhex(text)
 
 

@@ -54,7 +54,7 @@ from service.storage.subscriptions import PostgresSubscriptions
 from service.wiring.clock import now_ms
 from service.wiring.erasure_list import ErasureFile, erasures_path
 from service.wiring.high_water import HighWaterFile, mark_path
-from service.wiring.keys import create_keys, have_keys, keys_directory, load_keys
+from service.wiring.key_sources import key_source
 from service.wiring.pools import pooled
 
 GENERATION = 1
@@ -220,9 +220,7 @@ async def open_parts(settings: Settings, dsn: str, *, connections: int = 1) -> A
     """
     async with pooled(dsn, connections) as pool:
         row = await AccessStore(pool).ledger(settings.ledger)
-        yield ledger_parts(
-            settings, pool, row, load_keys(keys_directory(settings.data_dir, row.name), row.origin)
-        )
+        yield ledger_parts(settings, pool, row, key_source(settings, row.name).load(row.origin))
 
 
 async def open_ledger(
@@ -233,12 +231,9 @@ async def open_ledger(
     Raises `ForkError` and `KeysError`.
     """
     begun = await access.is_begun(row.ledger_id)
-    directory = keys_directory(settings.data_dir, row.name)
+    source = key_source(settings, row.name)
     signed_before = begun or mark_path(settings.data_dir, row.name).exists()
-    if signed_before or have_keys(directory):
-        keys = load_keys(directory, row.origin)
-    else:
-        keys = create_keys(directory, row.origin, os.urandom)
+    keys = source.load(row.origin) if signed_before or source.exist() else source.create(row.origin)
     parts = ledger_parts(settings, pool, row, keys, clock)
     if not begun:
         await begin(

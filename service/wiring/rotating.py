@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from service.core.errors import NotFoundError
 from service.core.notes import Verifier
@@ -13,7 +14,8 @@ from service.settings import Settings
 from service.storage.access import AccessStore
 from service.wiring.clock import now_ms
 from service.wiring.failpoints import failpoint
-from service.wiring.keys import keys_directory, next_signing_key, settle_signing_keys
+from service.wiring.key_sources import key_source
+from service.wiring.keys import KeysError, next_signing_key, settle_signing_keys
 from service.wiring.ledgers import LedgerParts, open_ledger
 from service.wiring.pools import pooled
 
@@ -34,7 +36,7 @@ async def rotate_signing_key(settings: Settings, dsn: str, *, keep_previous: boo
     key must not. Raises `NotFoundError`, `KeysError`, `ForkError` and `UnavailableError`.
     """
     async with _opened(settings, dsn) as parts:
-        directory, keys = keys_directory(settings.data_dir, parts.name), parts.keys
+        directory, keys = _kept_in(settings, parts.name), parts.keys
         new = next_signing_key(directory, keys.origin, os.urandom)
         appender = parts.appender(failpoint(settings.crash_at), UNMETERED)
         receipt = await rotate(appender, keys, parts.admission, new, now_ms())
@@ -51,8 +53,15 @@ async def retire_signing_key(settings: Settings, dsn: str) -> Verifier:
     """
     async with _opened(settings, dsn) as parts:
         current = parts.keys.signer.verifier
-        settle_signing_keys(keys_directory(settings.data_dir, parts.name), current, keep_previous=False)
+        settle_signing_keys(_kept_in(settings, parts.name), current, keep_previous=False)
         return current
+
+
+def _kept_in(settings: Settings, ledger: str) -> Path:
+    directory = key_source(settings, ledger).directory
+    if directory is None:
+        raise KeysError("the keys are given by settings, and a rotation keeps what it makes: use key files")
+    return directory
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from service.settings import Settings
 from service.storage.access import AccessStore, KeyRow, LedgerRow
 from service.wiring.clock import now_ms
 from service.wiring.doctor.findings import Finding, fault, notice, ok
-from service.wiring.keys import keys_directory, load_keys
+from service.wiring.key_sources import key_source
 from service.wiring.ledgers import LedgerParts, ledger_parts
 from service.wiring.pools import pooled
 
@@ -34,7 +34,7 @@ async def look_at_log(settings: Settings, dsn: str) -> list[Finding]:
                 ]
             if not await access.is_begun(row.ledger_id):
                 return [notice("log", f"ledger {row.name} is not begun yet", "the first `serve` begins it")]
-            keys = load_keys(keys_directory(settings.data_dir, row.name), row.origin)
+            keys = key_source(settings, row.name).load(row.origin)
             parts = ledger_parts(settings, pool, row, keys)
             found = await _log(row, parts)
             found += _backlog(await parts.subscriptions.list())

@@ -7,7 +7,8 @@ from service.core.errors import LedgerError
 from service.settings import Settings
 from service.wiring.doctor.findings import Finding, fault, notice, ok
 from service.wiring.high_water import mark_path
-from service.wiring.keys import SIGNING, have_keys, keys_directory, load_keys
+from service.wiring.key_sources import key_source
+from service.wiring.keys import SIGNING, load_keys
 
 GIB = 1 << 30
 DISK_FAULT_BYTES, DISK_NOTICE_BYTES = GIB // 4, 2 * GIB
@@ -19,8 +20,14 @@ def look_at_surroundings(settings: Settings) -> list[Finding]:
 
 
 def _keys(settings: Settings) -> Finding:
-    directory = keys_directory(settings.data_dir, settings.ledger)
-    if not have_keys(directory):
+    try:
+        source = key_source(settings, settings.ledger)
+    except LedgerError as error:
+        return fault("keys", str(error))
+    directory = source.directory
+    if directory is None:
+        return ok("keys", "given by settings")
+    if not source.exist():
         if mark_path(settings.data_dir, settings.ledger).exists():
             return fault("keys", f"{directory} is missing", "put the escrowed keys back: this log was signed")
         return notice(
