@@ -1,7 +1,7 @@
 """`/v1/subscriptions…`: webhooks begun, looked at, paused, resumed, replayed, ended."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from datetime import datetime
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from litestar import Response, delete, post
@@ -12,21 +12,17 @@ from service.api.bodies import ApiRequest, convert, read_json, respond
 from service.api.principal import RESOLVE, WRITES, Principal, require_scope, require_source
 from service.api.reading import get
 from service.api.services import LedgerServices, Services, ledger_of
-from service.api.times import rfc3339
-from service.core.errors import InputError, NotFoundError
+from service.api.times import milliseconds_of, rfc3339
 from service.ledger.cloud_events import Filter
-from service.ledger.deliveries import Lane
 from service.ledger.sinks import URL_MAX
-from service.ledger.subscriptions import AttemptRow, Definition, DeliveryRow, State, Subscription
+from service.ledger.subscriptions import Definition, Span, Subscription
 from service.ledger.webhook_signatures import OVERLAP_DEFAULT_S, OVERLAP_MAX_S
 
 SCOPE = "subscription:manage"
-LIMIT_DEFAULT, LIMIT_MAX = 50, 200
-LANES: tuple[Lane, ...] = ("live", "replay", "control")
-STATES: tuple[State, ...] = ("waiting", "done", "dead")
 _BEYOND = 2**62
 
 Position = Annotated[int, Meta(ge=0, lt=_BEYOND)]
+Zoned = Annotated[datetime, Meta(tz=True)]
 Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=100)]
 T = TypeVar("T")
 
@@ -56,11 +52,22 @@ class RotationBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Which positions to send again: all that pass the filter, or those only that were given up."""
+    """What to send again: all that pass the filter, or those only that were given up.
 
-    first_position: Position
-    last_position: Position
+    It begins at a position or at a recorded time, and ends at one, or with the newest event.
+    """
+
+    first_position: Position | None = None
+    last_position: Position | None = None
+    from_time: Zoned | None = None
+    until_time: Zoned | None = None
     only: Literal["all", "dead"] = "all"
+
+
+class UrlBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Where to send from now on."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=URL_MAX)]
 
 
 class NothingBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -145,31 +152,8 @@ def view(found: Subscription, head: int) -> SubscriptionView:
     )
 
 
-def delivery_view(row: DeliveryRow) -> dict[str, Any]:
-    """A delivery as it is shown."""
-    return {
-        "lane": row.lane,
-        "position": row.position,
-        "event_id": row.event_id,
-        "type": row.type,
-        "state": row.state,
-        "attempts": row.attempts,
-        "recorded_at": rfc3339(row.recorded_at_ms),
-        "next_attempt_at": rfc3339(row.next_attempt_ms) if row.state == "waiting" else None,
-        "ended_at": _time(row.ended_at_ms),
-    }
-
-
-def attempt_view(row: AttemptRow) -> dict[str, Any]:
-    """An attempt as it is shown, with what of the answer is text."""
-    return {
-        "attempt": row.attempt,
-        "started_at": rfc3339(row.started_at_ms),
-        "ended_at": rfc3339(row.ended_at_ms),
-        "outcome": row.outcome,
-        "status": row.status,
-        "answer": (row.answer or b"").decode(errors="replace"),
-    }
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else milliseconds_of(moment)
 
 
 def _time(milliseconds: int | None) -> str | None:
@@ -253,6 +237,15 @@ async def enable_subscription(request: ApiRequest, subscription_id: FromPath[str
     return await _shown(ledger, await ledger.subscriptions.enable(subscription_id))
 
 
+@post("/v1/subscriptions/{subscription_id:str}/url", status_code=200, opt={"scope": SCOPE, "effect": WRITES})
+async def move_subscription(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
+    """Send elsewhere: pending until the new URL answers a verification, then on from where it stopped."""
+    ledger = _own(request)
+    await ledger.subscriptions.read(subscription_id)
+    body = convert(await read_json(request), UrlBody)
+    return await _shown(ledger, await ledger.subscriptions.move(subscription_id, body.url))
+
+
 @post(
     "/v1/subscriptions/{subscription_id:str}/secret", status_code=200, opt={"scope": SCOPE, "effect": WRITES}
 )
@@ -274,63 +267,11 @@ async def send_test(request: ApiRequest, subscription_id: FromPath[str]) -> Resp
     "/v1/subscriptions/{subscription_id:str}/replays", status_code=202, opt={"scope": SCOPE, "effect": WRITES}
 )
 async def replay_range(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
-    """Send a range of positions again, on a lane of its own, at most twenty a second."""
+    """Send a range of positions or times again, on a lane of its own, at most twenty a second."""
     subscriptions = _own(request).subscriptions
     await subscriptions.read(subscription_id)  # one that is not there is a 404, whatever was sent
     body = convert(await read_json(request), ReplayBody)
-    count = await subscriptions.replay(
-        subscription_id, body.first_position, body.last_position, only_dead=body.only == "dead"
-    )
+    times = (_milliseconds(body.from_time), _milliseconds(body.until_time))
+    span = Span(body.first_position, body.last_position, *times)
+    count = await subscriptions.replay(subscription_id, span, only_dead=body.only == "dead")
     return respond(ReplayView(count), 202)
-
-
-@get("/v1/subscriptions/{subscription_id:str}/deliveries", opt={"scope": SCOPE})
-async def list_deliveries(request: ApiRequest, subscription_id: FromPath[str]) -> Response[bytes]:
-    """Deliveries, newest first, of one lane (`live`, `replay`, `control`); go on with `before`."""
-    query = request.query_params
-    if set(query) - {"lane", "state", "before", "limit"}:
-        raise InputError("no such parameter", pointer="/query", code="unknown_field")
-    lane = _one_of(request, "lane", LANES, "live")
-    state = _one_of(request, "state", STATES, None)
-    limit = _number(query.get("limit", str(LIMIT_DEFAULT)), "limit")
-    if not 1 <= limit <= LIMIT_MAX:
-        raise InputError(f"1 to {LIMIT_MAX}", pointer="/query/limit", code="value")
-    before = _number(query.get("before", str(_BEYOND)), "before")
-    rows = await _own(request).subscriptions.deliveries(subscription_id, lane, before, state, limit)
-    following = rows[-1].position if len(rows) == limit else None
-    return respond({"items": [delivery_view(row) for row in rows], "next": following})
-
-
-@get(
-    "/v1/subscriptions/{subscription_id:str}/deliveries/{lane:str}/{position:str}/attempts",
-    opt={"scope": SCOPE},
-)
-async def list_attempts(
-    request: ApiRequest, subscription_id: FromPath[str], lane: FromPath[str], position: FromPath[str]
-) -> Response[bytes]:
-    """The attempts at one delivery: when, how they ended, and the first KiB of each answer."""
-    known: list[Lane] = [one for one in LANES if one == lane]
-    if not known or not _is_number(position):
-        raise NotFoundError("there is no such delivery")
-    rows = await _own(request).subscriptions.attempts(subscription_id, known[0], int(position))
-    return respond({"items": [attempt_view(row) for row in rows]})
-
-
-def _one_of(request: ApiRequest, name: str, allowed: Sequence[T], default: T) -> T:
-    value = request.query_params.get(name)
-    if value is None:
-        return default
-    for one in allowed:
-        if one == value:
-            return one
-    raise InputError(f"one of {', '.join(map(str, allowed))}", pointer=f"/query/{name}", code="value")
-
-
-def _number(text: str, name: str) -> int:
-    if not _is_number(text):
-        raise InputError("a whole number from 0 on", pointer=f"/query/{name}", code="value")
-    return int(text)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and int(text[:20]) <= _BEYOND and len(text) <= 19  # noqa: PLR2004 - digits of 2**62

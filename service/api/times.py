@@ -6,6 +6,11 @@ from functools import lru_cache
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def milliseconds_of(moment: datetime) -> int:
+    """Milliseconds since 1970 of a zoned time, what is finer left off."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
 # All events of a batch carry one time.
 @lru_cache(maxsize=256)
 def rfc3339(milliseconds: int) -> str:

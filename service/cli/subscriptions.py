@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
@@ -9,11 +10,13 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from service.api.subscriptions import attempt_view, delivery_view, view
+from service.api.deliveries import attempt_view, delivery_view
+from service.api.subscriptions import view
+from service.api.times import milliseconds_of
 from service.cli.options import database_options, settings_from
 from service.ledger.cloud_events import Filter
 from service.ledger.deliveries import Lane
-from service.ledger.subscriptions import Definition, State, Subscription, Subscriptions
+from service.ledger.subscriptions import Definition, Span, State, Subscription, Subscriptions
 from service.ledger.webhook_signatures import OVERLAP_DEFAULT_S, OVERLAP_MAX_S
 from service.wiring.database import database, make_fit
 from service.wiring.ledgers import open_parts
@@ -34,6 +37,14 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 def _shared(command: Callable[..., None]) -> Callable[..., None]:
     return database_options(_json(command))
+
+
+def _moment(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    """A time of the command line, in milliseconds."""
+    try:
+        return None if text is None else milliseconds_of(datetime.fromisoformat(text))
+    except (ValueError, TypeError):
+        raise click.BadParameter("a time with its zone, as in 2026-11-23T10:15:00Z") from None
 
 
 @subscriptions.command()
@@ -143,20 +154,27 @@ def test(*, as_json: bool, subscription_id: str, **options: Any) -> None:  # noq
 @subscriptions.command()
 @_shared
 @click.argument("subscription_id")
-@click.argument("first", type=click.IntRange(0))
-@click.argument("last", type=click.IntRange(0))
+@click.argument("url")
+def move(*, as_json: bool, subscription_id: str, url: str, **options: Any) -> None:  # noqa: ANN401 - options
+    """Send to URL from now on, once it has answered a verification; nothing is lost meanwhile."""
+    _one(lambda use: use.move(subscription_id, url), options, as_json=as_json)
+
+
+@subscriptions.command()
+@_shared
+@click.argument("subscription_id")
+@click.argument("first", type=click.IntRange(0), required=False)
+@click.argument("last", type=click.IntRange(0), required=False)
+@click.option("--from", "since", callback=_moment, metavar="TIME", help="From then on, in place of FIRST.")
+@click.option("--until", callback=_moment, metavar="TIME", help="Up to this time, in place of LAST.")
 @click.option("--only-dead", is_flag=True, help="Those only that were given up.")
-def replay(
-    *,
-    as_json: bool,
-    subscription_id: str,
-    first: int,
-    last: int,
-    only_dead: bool,
-    **options: Any,  # noqa: ANN401 - options
-) -> None:
-    """Send positions FIRST to LAST again, slowly."""
-    count = _run(lambda use: use.replay(subscription_id, first, last, only_dead=only_dead), options)
+def replay(*, as_json: bool, subscription_id: str, only_dead: bool, **options: Any) -> None:  # noqa: ANN401 - options
+    """Send positions FIRST to LAST again, slowly, or what was recorded between two times (RFC 3339).
+
+    Without LAST or --until it goes up to the newest event.
+    """
+    span = Span(*(options.pop(name) for name in ("first", "last", "since", "until")))
+    count = _run(lambda use: use.replay(subscription_id, span, only_dead=only_dead), options)
     _print_json({"deliveries": count}) if as_json else click.echo("Under way.")
 
 

@@ -16,11 +16,11 @@ import structlog
 from service.core.errors import LedgerError
 from service.delivery.queues import Queues
 from service.delivery.sender import Sender
+from service.ledger.control_events import UPDATED, control_delivery
 from service.ledger.deliveries import DAY_MS, SECOND_MS, Answer, Outcome
 from service.ledger.delivery_ports import Attempted, Claimed, DeliveryStore
 from service.ledger.dispatch import Back, Dispatch
 from service.ledger.ports import Bell, Clock
-from service.ledger.subscriptions import UPDATED, control_delivery
 
 IDLE_SECONDS: Final = 1.0
 """How long at most between two looks: what a lost notification costs."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.ledger.cloud_events import Filter
+from service.ledger.control_events import NewDelivery
 from service.ledger.deliveries import Answer, Ended, Endpoint, Lane, Waits
-from service.ledger.subscriptions import NewDelivery, Status
+from service.ledger.subscriptions import Status
 from service.ledger.telling import View
 
 
@@ -96,10 +97,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """An endpoint and the status of its subscription."""
+    """An endpoint, the status of its subscription, and where it is."""
 
     endpoint: Endpoint
     status: Status
+    url: str
     reason: str | None = None
 
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.core.errors import QuestionError
 from service.ledger.cloud_events import Heard, event_id
+from service.ledger.control_events import VERIFICATION, NewDelivery
 from service.ledger.deliveries import (
     DISABLE_ATTEMPTS,
     IN_FLIGHT,
@@ -42,7 +43,7 @@ from service.ledger.delivery_ports import (
 from service.ledger.feed import Feed
 from service.ledger.keys import Sealer
 from service.ledger.ports import Clock, SecretRow, Store
-from service.ledger.subscriptions import VERIFICATION, NewDelivery, answer_context, secrets_context
+from service.ledger.subscriptions import answer_context, secrets_context
 from service.ledger.telling import Telling
 from service.ledger.vault import Vault
 from service.ledger.webhook_signatures import Secrets, signed_headers
@@ -251,7 +252,7 @@ class Dispatch:
             if state is None:
                 continue
             after = self._after(state, one)
-            if state.endpoint.probing and one.answer.delivered:
+            if one.answer.delivered and (state.endpoint.probing or after.status != state.status):
                 back.append(name)
             if after.status == "disabled" and state.status == "enabled":
                 disabled.append(name)
@@ -275,16 +276,20 @@ class Dispatch:
 
     @staticmethod
     def _after(state: EndpointState, one: Attempted) -> EndpointState:
-        # What an endpoint answers to a test or a notice says nothing about the events it is owed.
+        # What came from the URL before says nothing about the present one, and what an endpoint answers to a
+        # test or a notice nothing about the events it is owed.
+        if one.claimed.url != state.url:
+            return state
         if one.claimed.lane == "control" and one.claimed.type != VERIFICATION:
             return state
         endpoint = endpoint_after(state.endpoint, one.answer, one.ended_at_ms)
         if one.claimed.type == VERIFICATION:
             if state.status == "pending" and one.answer.delivered:
-                return EndpointState(replace(endpoint, enabled_at_ms=one.ended_at_ms), "enabled")
+                enabled = replace(endpoint, enabled_at_ms=one.ended_at_ms)
+                return replace(state, endpoint=enabled, status="enabled", reason=None)
             return replace(state, endpoint=endpoint) if state.status == "pending" else state
         if state.status == "enabled" and (reason := reason_to_disable(endpoint, one.answer)):
-            return EndpointState(endpoint, "disabled", reason)
+            return replace(state, endpoint=endpoint, status="disabled", reason=reason)
         return replace(state, endpoint=endpoint)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from service.core.entries import EpochEntry, decode_entry, recorded_at_ms
+from service.core.entries import EpochEntry, decode_entry
 from service.core.errors import QuestionError
 from service.core.history import fold_as_of, named_forms
 from service.core.law.facts import Standing
 from service.ledger.catalogue import Catalogue
+from service.ledger.moments import first_after
 from service.ledger.opening import Opener
 from service.ledger.ports import Head, Store
 
@@ -44,17 +45,9 @@ class Past:
         Raises `QuestionError` for a time before the ledger began.
         """
         async with self._store.snapshot() as snapshot:
-            low, high = 0, (await snapshot.head()).size
-            # Recorded times never go back, so the first entry after `known_at` is found by halving.
-            while low < high:
-                middle = (low + high) // 2
-                entry = (await snapshot.entries_at([middle]))[middle].entry
-                if recorded_at_ms(entry) <= known_at_ms:
-                    low = middle + 1
-                else:
-                    high = middle
+            after = await first_after(snapshot, known_at_ms)
             # The newest entry of that time ends an epoch: all of a batch carry one time.
-            last = decode_entry((await snapshot.entries_at([low - 1]))[low - 1].entry) if low else None
+            last = decode_entry((await snapshot.entries_at([after - 1]))[after - 1].entry) if after else None
         if not isinstance(last, EpochEntry):
             raise QuestionError("the ledger did not exist then", pointer="/known_at", code="too_old")
         return last.rulebook_hash

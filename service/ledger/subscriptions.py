@@ -4,11 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol
 
-import msgspec
-
 from service.core.errors import InputError, NotFoundError, StateConflictError
-from service.ledger.cloud_events import Filter, source_of, time_of
-from service.ledger.deliveries import SCHEDULE_MS, Endpoint, Lane
+from service.ledger.cloud_events import Filter
+from service.ledger.control_events import (
+    ONE_TRY,
+    TEST,
+    UPDATED,
+    VERIFICATION,
+    NewDelivery,
+    control_delivery,
+)
+from service.ledger.deliveries import Endpoint, Lane
+from service.ledger.moments import first_after
 from service.ledger.ports import Clock, Randomness, Store
 from service.ledger.sinks import canonical_sink
 from service.ledger.vault import Vault
@@ -17,13 +24,9 @@ from service.ledger.webhook_signatures import SECRET_SIZE, Secret, Secrets
 Status = Literal["pending", "enabled", "paused", "disabled"]
 State = Literal["waiting", "done", "dead"]
 
-VERIFICATION: Final = "subscription.verification"
-UPDATED: Final = "subscription.updated"
-TEST: Final = "subscription.test"
 SUBSCRIPTIONS_MAX: Final = 1_000
 
 _ID_SIZE = 12
-_ONE_TRY = len(SCHEDULE_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,16 @@ class Definition:
     with_address: bool = False
     after: int | None = None
     source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of the log, by positions or recorded times, both ends included; without an end, up to now."""
+
+    first: int | None = None
+    last: int | None = None
+    from_ms: int | None = None
+    until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +76,6 @@ class Subscription:
     waiting: int
     oldest_waiting_ms: int | None
     dead: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
-    """A delivery to make: its frozen body, and the same with what is private in it, sealed."""
-
-    subscription_id: str
-    lane: Lane
-    position: int
-    subject_key: bytes
-    event_id: str
-    type: str
-    body: bytes
-    sealed: bytes | None
-    tries: int
-    next_attempt_ms: int
-    recorded_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +121,9 @@ class SubscriptionStore(Protocol):
 
     async def resume(self, subscription_id: str, event: NewDelivery, now_ms: int) -> None:
         """Enable, forget old failures, send what waits now; and make a control delivery."""
+
+    async def move(self, subscription_id: str, url: str, event: NewDelivery, now_ms: int) -> None:
+        """Send elsewhere from now on: pending, without old failures; and make a control delivery."""
 
     async def set_secrets(self, subscription_id: str, before: bytes, after: bytes) -> bool:
         """Replace the sealed secrets; False when they are no longer `before`."""
@@ -242,6 +241,17 @@ class Subscriptions:
             await self._rows.resume(subscription_id, event, self._clock())
         return await self.read(subscription_id)
 
+    async def move(self, subscription_id: str, url: str) -> Subscription:
+        """Send to another URL: pending until it answers a verification, and then on from where it stopped.
+
+        Raises `InputError` for a URL that webhooks may not go to.
+        """
+        url = canonical_sink(url, private_allowed=self._private_allowed)
+        await self.read(subscription_id)
+        event = self.control_event(subscription_id, VERIFICATION, {"status": "pending"}, tries=0)
+        await self._rows.move(subscription_id, url, event, self._clock())
+        return await self.read(subscription_id)
+
     async def rotate(self, subscription_id: str, overlap_s: int, *, force: bool = False) -> str:
         """A new secret, shown this once; the one before signs on beside it for the overlap.
 
@@ -257,19 +267,35 @@ class Subscriptions:
             if await self._rows.set_secrets(subscription_id, found.secrets, sealed):
                 return Secret(key).text
 
-    async def replay(self, subscription_id: str, first: int, last: int, *, only_dead: bool) -> int | None:
-        """Send the events of positions `first` to `last` again, slowly; how many, where that is known.
+    async def replay(self, subscription_id: str, span: Span, *, only_dead: bool) -> int | None:
+        """Send the events of this range again, slowly; how many, where that is known.
 
         Raises `InputError` for a range that does not exist, `StateConflictError` while another replay runs.
         """
         await self.read(subscription_id)
-        if not 0 <= first <= last <= await self.head():
-            raise InputError("this range does not exist", pointer="/last_position", code="range")
+        first, last = await self._positions(span)
         if only_dead:
             return await self._rows.replay_dead(subscription_id, first - 1, last, self._clock())
         if not await self._rows.begin_replay(subscription_id, first - 1, last):
             raise StateConflictError("another replay of this subscription still runs")
         return None
+
+    async def _positions(self, span: Span) -> tuple[int, int]:
+        """The first and the last position of this range."""
+        if (span.first is None) == (span.from_ms is None):
+            raise InputError("either a first position or a time", pointer="/first_position", code="range")
+        if span.last is not None and span.until_ms is not None:
+            raise InputError("either a last position or a time", pointer="/last_position", code="range")
+        async with self._store.snapshot() as snapshot:
+            head = (await snapshot.head()).position
+            first, last = span.first, head if span.last is None else span.last
+            if first is None:
+                first = await first_after(snapshot, (span.from_ms or 0) - 1)
+            if span.until_ms is not None:
+                last = await first_after(snapshot, span.until_ms) - 1
+        if not 0 <= first <= last <= head:
+            raise InputError("this range does not exist", pointer="/last_position", code="range")
+        return first, last
 
     async def deliveries(
         self, subscription_id: str, lane: Lane, before: int, state: State | None, limit: int
@@ -292,49 +318,12 @@ class Subscriptions:
         await self._rows.delete(subscription_id)
 
     def control_event(
-        self, subscription_id: str, kind: str, data: dict[str, Any], *, tries: int = _ONE_TRY
+        self, subscription_id: str, kind: str, data: dict[str, Any], *, tries: int = ONE_TRY
     ) -> NewDelivery:
         """An event about the subscription itself, for its endpoint alone: no entry of the log."""
         now = self._clock()
         event_id = f"evt_{self._random(16).hex()}"
         return control_delivery(self._origin, subscription_id, event_id, kind, data, now_ms=now, tries=tries)
-
-
-def control_delivery(  # noqa: PLR0913 - what an event is made of
-    origin: str,
-    subscription_id: str,
-    event_id: str,
-    kind: str,
-    data: dict[str, Any],
-    *,
-    now_ms: int,
-    tries: int = _ONE_TRY,
-) -> NewDelivery:
-    """The CloudEvent of something that concerns the subscription alone, ready to be sent."""
-    event = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": source_of(origin),
-        "type": kind,
-        "subject": subscription_id,
-        "time": time_of(now_ms),
-        "datacontenttype": "application/json",
-        "data": {"subscription": subscription_id, **data},
-    }
-    own = bytes.fromhex(event_id.removeprefix("evt_"))
-    return NewDelivery(
-        subscription_id=subscription_id,
-        lane="control",
-        position=0,
-        subject_key=own,
-        event_id=event_id,
-        type=kind,
-        body=msgspec.json.encode(event),
-        sealed=None,
-        tries=tries,
-        next_attempt_ms=now_ms,
-        recorded_at_ms=now_ms,
-    )
 
 
 def secrets_context(subscription_id: str) -> str:

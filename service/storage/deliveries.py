@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from service.ledger.cloud_events import Filter
+from service.ledger.control_events import NewDelivery
 from service.ledger.deliveries import (
     AHEAD,
     BREAKER_FAILURES,
@@ -20,7 +21,6 @@ from service.ledger.deliveries import (
 )
 from service.ledger.delivery_ports import Claimed, EndpointState, Holding, Key, Listening, Move, Record
 from service.ledger.dispatch import QUEUE_MAX
-from service.ledger.subscriptions import NewDelivery
 from service.ledger.telling import View
 from service.storage.fence import FencedPool
 from service.storage.postgres import unavailable_on_failure
@@ -88,7 +88,7 @@ class PostgresTurn:
     async def endpoints(self, ids: Sequence[str]) -> dict[str, EndpointState]:
         """Those that exist, locked."""
         return {
-            row[0]: EndpointState(Endpoint(*row[2:]), row[1])
+            row[0]: EndpointState(Endpoint(*row[3:]), row[1], row[2])
             for row in await self._fetch("endpoints", list(ids))
         }
 

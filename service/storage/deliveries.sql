@@ -121,7 +121,7 @@ FROM unnest($4::text[], $5::bigint[], $6::bigint[]) AS a (subscription_id, open_
 WHERE s.ledger_id = $1 AND s.subscription_id = a.subscription_id
 
 -- endpoints --
-SELECT subscription_id, status, enabled_at_ms, failures, failing_since_ms, last_success_ms, last_failure_ms,
+SELECT subscription_id, status, url, enabled_at_ms, failures, failing_since_ms, last_success_ms, last_failure_ms,
        open_until_ms
 FROM subscription WHERE ledger_id = $1 AND subscription_id = ANY($2::text[])
 ORDER BY subscription_id FOR UPDATE
@@ -246,6 +246,13 @@ RETURNING control_count
 
 -- set_status --
 UPDATE subscription SET status = $3, reason = $4, disabled_at_ms = NULL
+WHERE ledger_id = $1 AND subscription_id = $2
+
+-- move_url --
+-- To be verified, and without what the endpoint before is remembered for.
+UPDATE subscription
+SET url = $3, status = 'pending', reason = NULL, disabled_at_ms = NULL, enabled_at_ms = $4, failures = 0,
+    failing_since_ms = NULL, open_until_ms = 0
 WHERE ledger_id = $1 AND subscription_id = $2
 
 -- restart --

@@ -9,12 +9,12 @@ import asyncpg
 
 from service.core.errors import NotFoundError
 from service.ledger.cloud_events import Filter
+from service.ledger.control_events import NewDelivery
 from service.ledger.deliveries import Endpoint, Lane
 from service.ledger.subscriptions import (
     AttemptRow,
     Definition,
     DeliveryRow,
-    NewDelivery,
     State,
     Status,
     Subscription,
@@ -70,6 +70,12 @@ class PostgresSubscriptions:
         async with self._locked(subscription_id) as connection:
             await connection.fetch(SQL["revive"], self._ledger_id, subscription_id, now_ms)
             await connection.fetch(SQL["restart"], self._ledger_id, subscription_id, now_ms)
+            await self._put_control(connection, event)
+
+    async def move(self, subscription_id: str, url: str, event: NewDelivery, now_ms: int) -> None:
+        """Send elsewhere from now on: pending, without old failures; and make a control delivery."""
+        async with self._locked(subscription_id) as connection:
+            await connection.fetch(SQL["move_url"], self._ledger_id, subscription_id, url, now_ms)
             await self._put_control(connection, event)
 
     async def _put_control(self, connection: Any, event: NewDelivery) -> None:  # noqa: ANN401 - asyncpg ships no types

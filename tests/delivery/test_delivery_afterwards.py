@@ -1,6 +1,7 @@
 """Afterwards: what is sent again, what is kept and sealed, what is forgotten, and what is counted."""
 
 from service.delivery.worker import DEAD_KEPT_MS, DONE_KEPT_MS
+from service.ledger.subscriptions import Span
 from tests.support.databases import execute, fetch_value
 from tests.support.delivery_world import World
 from tests.support.http_service import withdrawal
@@ -14,7 +15,7 @@ async def test_a_replay_goes_slowly_and_under_the_same_ids(world: World, receive
     await world.go()
     first = {one.position: one.headers["webhook-id"] for one in receiver.events}
     del receiver.requests[:]
-    await world.subscriptions.replay(name, positions[0], positions[-1], only_dead=False)
+    await world.subscriptions.replay(name, Span(positions[0], positions[-1]), only_dead=False)
     await world.go()
     assert len(receiver.positions) <= 7, "at most twenty a second, and a burst of five"
     for _ in range(3):

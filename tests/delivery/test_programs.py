@@ -121,6 +121,8 @@ WRONG = (
     ("pause", "sub_nobody"),
     ("create", "--name", "x", "--url", "file:///etc/passwd"),
     ("replay", "sub_nobody", "1", "2"),
+    ("replay", "sub_nobody", "--from", "yesterday"),
+    ("move", "sub_nobody", "https://example.org/hook"),
     ("create", "--name", "x"),
 )
 

@@ -125,6 +125,46 @@ async def test_pause_enable_rotate_and_replay(world: World, receiver: Receiver) 
     assert sorted(receiver.positions[4:]) == positions[:2]
 
 
+async def test_a_replay_may_be_asked_for_by_time(world: World, receiver: Receiver) -> None:
+    name = (await create(world, receiver))["id"]
+    positions = await world.happen(4)
+    await world.go()
+    times = {one.position: one.event["time"] for one in receiver.events}
+    del receiver.requests[:]
+    span = {"from_time": times[positions[1]], "until_time": times[positions[2]]}
+    assert (await call(world, "POST", f"/{name}/replays", **span)).status_code == 202
+    await world.go()
+    assert sorted(receiver.positions) == positions[1:3]
+    del receiver.requests[:]
+    await call(world, "POST", f"/{name}/replays", from_time=times[positions[2]])
+    world.clock.move(seconds=1)
+    await world.go()
+    assert sorted(receiver.positions) == positions[2:]
+
+
+NO_RANGE: dict[str, tuple[dict[str, Any], int]] = {
+    "without a beginning": ({"last_position": 1}, 422),
+    "with two beginnings": ({"first_position": 0, "from_time": "2026-01-01T00:00:00Z"}, 422),
+    "with two ends": ({"first_position": 0, "last_position": 1, "until_time": "2096-01-01T00:00:00Z"}, 422),
+    "that ends before it begins": ({"first_position": 2, "last_position": 1}, 422),
+    "beyond the log": ({"first_position": 0, "last_position": 10**9}, 422),
+    "of the future": ({"from_time": "2096-01-01T00:00:00Z"}, 422),
+    "before there was a ledger": ({"first_position": 0, "until_time": "1990-01-01T00:00:00Z"}, 422),
+    "at a time without a zone": ({"from_time": "2026-01-01T00:00:00"}, 400),
+    "that is empty": ({}, 422),
+}
+
+
+@pytest.mark.parametrize("case", NO_RANGE)
+async def test_a_range_that_does_not_exist_is_a_clear_problem(
+    world: World, receiver: Receiver, case: str
+) -> None:
+    body, status = NO_RANGE[case]
+    name = (await create(world, receiver))["id"]
+    response = await world.service.client.post(f"{PATH}/{name}/replays", json=body)
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+
+
 async def test_addresses_only_from_those_who_may_see_them(world: World, receiver: Receiver) -> None:
     key = await world.service.key("subscription:manage")
     body = {"name": "x", "url": receiver.url, "address": True}
@@ -162,6 +202,7 @@ async def test_a_bad_subscription_is_a_clear_problem(world: World, case: str) ->
         ("POST", "/pause"),
         ("POST", "/enable"),
         ("POST", "/secret"),
+        ("POST", "/url"),
         ("POST", "/test"),
         ("GET", "/deliveries"),
         ("GET", "/deliveries/live/3/attempts"),

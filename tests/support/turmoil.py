@@ -5,7 +5,7 @@ import os
 import random
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from service.wiring.clock import now_ms
 from service.wiring.compose import open_services
 from tests.support.http_service import withdrawal
 from tests.support.program_nursery import ROOT, Nursery, Run, Wanted
+from tests.support.turmoil_readers import FeedReader, Heard, follow, poll
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 from tests.support.workload import NAME, ORIGIN_HOST, SENDER, Event
 
@@ -42,6 +43,8 @@ class Turmoil:
     received: list[Received] = field(default_factory=list)
     deeds: dict[str, int] = field(default_factory=dict)
     subscription: str = ""
+    readers: dict[str, FeedReader] = field(default_factory=dict)
+    _reading: list[asyncio.Task[None]] = field(default_factory=list)
     _services: list[Run] = field(default_factory=list)
     _ports: list[int] = field(default_factory=list)
     _key: str = ""
@@ -64,19 +67,24 @@ class Turmoil:
             found, _ = await ledger.subscriptions.create(Definition("turmoil", url, wanted))
             self.subscription = found.subscription_id
             (ledger_id,) = composition.services.ledgers
-            made = NewKey("turmoil", frozenset({"record:write"}), 1)
+            made = NewKey("turmoil", frozenset({"record:write", "event:read"}), 1)
             self._key, _ = await composition.services.key_desk.issue(ledger_id, made)
         self._ports = [free_port() for _ in range(2)]
         self._services = [self._serve(port) for port in self._ports]
         self._workers = [await self._worker() for _ in range(2)]
+        for name, read in (("long poll", poll), ("stream", follow)):
+            self.readers[name] = FeedReader(self._ports, self._key, random.Random(self.chance.random()))  # noqa: S311 - a run that can be repeated
+            self._reading.append(self.readers[name].start(read))
 
     async def end(self) -> None:
         """Stop what still runs."""
+        for reading in self._reading:
+            reading.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
         for service in self._services:
             service.kill()
         for worker in self._workers:
-            worker.kill()
-            await worker.wait()
+            await killed(worker)
         await self._stack.aclose()
 
     async def record(self, events: Sequence[Event]) -> list[int]:
@@ -89,11 +97,19 @@ class Turmoil:
             for number, answer in zip(left, answers, strict=False):
                 if "receipt" in answer:
                     positions[number] = answer["receipt"]["index"]
-            if self._services[place].status() is not None:
-                self._services[place] = self._serve(self._ports[place])
+            await self.mend()
             if len(positions) < len(events):
                 await asyncio.sleep(0.2)
         return [positions[number] for number in range(len(events))]
+
+    async def mend(self) -> None:
+        """Start whatever ended again, as whatever watches over processes would."""
+        for place, service in enumerate(self._services):
+            if service.status() is not None:
+                self._services[place] = self._serve(self._ports[place])
+        for place, worker in enumerate(self._workers):
+            if worker.returncode is not None:
+                self._workers[place] = await self._worker()
 
     async def _post(self, port: int, events: Sequence[Event]) -> list[dict[str, Any]]:
         """One request; what came back, if anything did."""
@@ -123,8 +139,7 @@ class Turmoil:
     async def kill_worker(self) -> None:
         """Kill -9 one worker, wherever it is, and start another."""
         place = self.chance.randrange(len(self._workers))
-        self._workers[place].kill()
-        await self._workers[place].wait()
+        await killed(self._workers[place])
         self._workers[place] = await self._worker()
 
     async def kill_service(self) -> None:
@@ -175,16 +190,29 @@ class Turmoil:
             env=self._environment(),
         )
 
-    def first_arrivals(self) -> dict[str, list[int]]:
-        """Positions by subject, in the order in which each came first."""
-        arrived: dict[str, list[int]] = {}
-        for received in self.received:
-            event = received.event
-            if event["type"] == "consent_withdrawn":
-                positions = arrived.setdefault(event["subject"], [])
-                if received.position not in positions:
-                    positions.append(received.position)
-        return arrived
+    def heard(self) -> dict[str, list[Heard]]:
+        """What came, by way: subject and position of every withdrawal, in the order of arrival."""
+        webhook = [
+            (received.event["subject"], received.position)
+            for received in self.received
+            if received.type == "consent_withdrawn"
+        ]
+        return {"webhook": webhook, **{name: list(reader.heard) for name, reader in self.readers.items()}}
+
+
+async def killed(process: asyncio.subprocess.Process) -> None:
+    """Kill -9, unless it has ended already."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
+def first_arrivals(heard: Sequence[Heard]) -> dict[str, list[int]]:
+    """Positions by subject, in the order in which each came first."""
+    arrived: dict[str, dict[int, None]] = {}
+    for subject, position in heard:
+        arrived.setdefault(subject, {})[position] = None
+    return {subject: list(positions) for subject, positions in arrived.items()}
 
 
 @asynccontextmanager

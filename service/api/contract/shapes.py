@@ -29,6 +29,7 @@ from service.api.subscriptions import (
     SubscriptionBody,
     SubscriptionView,
     TestView,
+    UrlBody,
 )
 from service.api.unsubscribe import WayOutBody
 from service.api.unsubscribe_links import LinkBody, LinkRequest
@@ -54,10 +55,9 @@ MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
 _TYPES: Final = (
     *(AnswerBody, AskedBody, Bundle, CampaignSummary, DryRunBody, DryRunResult, Form, IssuedKeyBody, KeyBody),
     *(LinkBody, LinkRequest, NewKeyBody, Problem, PublishedBody, Question, ReceiptBody, RefusedLine),
-    *(RulebookDocument, Sender, SenderBody, SubmittedEvent, WayOutBody),
-    *(NothingBody, ReplayBody, ReplayView, RotationBody, SecretView),
-    *(SubscriptionBody, SubscriptionView, TestView),
-    *(EraseBody, ErasedBody),
+    *(RulebookDocument, Sender, SenderBody, SubmittedEvent, WayOutBody, EraseBody, ErasedBody),
+    *(NothingBody, ReplayBody, ReplayView, RotationBody, SecretView, SubscriptionBody, SubscriptionView),
+    *(TestView, UrlBody),
 )
 _RENAMED: Final = {
     "AddressBody": "AddressInput",
@@ -69,6 +69,7 @@ _RENAMED: Final = {
     "DryRunBody": "DryRunRequest",
     "NothingBody": "Nothing",
     "ReplayBody": "NewReplay",
+    "UrlBody": "NewUrl",
     "ReplayView": "Replay",
     "SecretView": "WebhookSecret",
     "SubscriptionBody": "NewSubscription",

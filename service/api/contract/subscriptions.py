@@ -6,7 +6,7 @@ from typing import Any, Final
 from service.api.contract.parameters import query
 from service.api.contract.parts import HEARING, Operation, in_json
 from service.api.contract.shapes import COUNT, MOMENT, ref
-from service.api.subscriptions import LANES, LIMIT_DEFAULT, LIMIT_MAX, STATES
+from service.api.deliveries import LANES, LIMIT_DEFAULT, LIMIT_MAX, STATES
 from service.core.events.vocabulary import ConsentWithdrawn
 
 Schema = dict[str, Any]
@@ -141,6 +141,15 @@ SUBSCRIPTIONS: Final[Mapping[tuple[str, str], Operation]] = {
         refusals=(*_REFUSED, "state"),
         answer_headers=("Idempotency-Replayed",),
     ),
+    ("post", f"{_ONE}/url"): Operation(
+        "moveSubscription",
+        HEARING,
+        "Send a webhook elsewhere",
+        {200: (in_json("Subscription", {**_SEEN, "status": "pending"}),)},
+        (in_json("NewUrl", {"url": "https://crm.example.org/hooks/consent-2"}),),
+        refusals=(*_REFUSED, "validation"),
+        answer_headers=("Idempotency-Replayed",),
+    ),
     ("post", f"{_ONE}/secret"): Operation(
         "rotateSecret",
         HEARING,
@@ -162,9 +171,9 @@ SUBSCRIPTIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("post", f"{_ONE}/replays"): Operation(
         "replayRange",
         HEARING,
-        "Send a range again",
+        "Send a range of positions or times again",
         {202: (in_json("Replay", {"deliveries": None}),)},
-        (in_json("NewReplay", {"first_position": 0, "last_position": 1042}),),
+        (in_json("NewReplay", {"from_time": "2020-01-01T00:00:00Z"}),),
         refusals=(*_REFUSED, "state", "validation"),
         answer_headers=("Idempotency-Replayed",),
     ),
