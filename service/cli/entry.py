@@ -24,6 +24,7 @@ OK, NO, FAILED, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 _COMMANDS = {
     "serve": ("service.cli.serve", "serve", "Serve, with a PostgreSQL of its own unless one is configured."),
     "worker": ("service.cli.worker", "worker", "Deliver webhooks; several may run at once."),
+    "relay": ("service.cli.relay", "relay", "Publish every event to NATS JetStream or Kafka."),
     "subscriptions": (
         "service.cli.subscriptions",
         "subscriptions",

@@ -55,6 +55,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 _ALL, _SERVE, _WORKER = "every command that opens the database", "`serve`", "`worker`"
 _RUNNING = f"{_SERVE}, {_WORKER}"
+_RELAY = "`relay`"
 
 
 def _about(
@@ -236,6 +237,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     signing_key: Annotated[str | None, _about(*_KEY, takes="PRIVATE+KEY+<origin>+…", secret=True)] = None
     subject_key: Annotated[str | None, _about(*_KEY, takes="64 hexadecimal digits", secret=True)] = None
     wrapping_key: Annotated[str | None, _about(*_KEY, takes="64 hexadecimal digits", secret=True)] = None
+    relay_url: Annotated[
+        str | None,
+        _about(
+            "The message broker to publish to: [subscribers.md](subscribers.md#through-a-message-broker).",
+            _RELAY,
+            takes="nats://host:4222, tls://host:4222 or kafka://host:9092",
+            flag="--to",
+            secret=True,
+        ),
+    ] = None
+    relay_topic: Annotated[
+        str,
+        Meta(min_length=1, max_length=200),
+        _about("Kafka's topic, or what NATS subjects begin with.", _RELAY, takes="a topic", flag="--topic"),
+    ] = "consent.events"
+    relay_name: Annotated[
+        _Name,
+        _about(
+            "Under which a relay remembers how far it is.",
+            _RELAY,
+            takes="up to 63 of a-z, 0-9 and hyphens",
+            flag="--name",
+        ),
+    ] = "default"
+    relay_credentials: Annotated[
+        Path | None,
+        _about(
+            "A `.creds` file for NATS; for Kafka a file of client properties.", _RELAY, flag="--credentials"
+        ),
+    ] = None
     crash_at: Annotated[
         str | None,
         _about(

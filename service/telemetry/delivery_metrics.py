@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from service.telemetry.metrics import Metrics
 
 # Seconds: from one commit on this machine to an outage of days.
-_LAG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3_600, 43_200, 172_800, 432_000)
+LAG_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3_600, 43_200, 172_800, 432_000)
 
 
 class DeliveryMetrics:
@@ -23,7 +23,7 @@ class DeliveryMetrics:
             "ledger_delivery_lag_seconds",
             "From an event's recorded time to its webhook's acceptance.",
             ("ledger",),
-            buckets=_LAG,
+            buckets=LAG_SECONDS,
             registry=registry,
         )
         self.backlog = Gauge(
