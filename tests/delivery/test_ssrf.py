@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -15,6 +16,7 @@ from service.delivery import sender as sending
 from service.delivery.sender import KEPT_BYTES_MAX, READ_BYTES_MAX, Sender
 from service.ledger.deliveries import Outcome
 from service.ledger.sinks import canonical_sink, is_public
+from tests.support.bad_input_rows import INNER_HOSTS
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 
 NOT_PUBLIC = (
@@ -93,22 +95,29 @@ def test_a_good_url_has_one_spelling(url: str, canonical: str) -> None:
 
 
 class Names(AbstractResolver):
-    """A name server that answers what the test says, one answer after the other."""
+    """A name server that answers what the test says, one answer after the other, or all `together`."""
 
-    def __init__(self, *answers: str) -> None:
+    def __init__(self, *answers: str, together: bool = False) -> None:
         self._answers = list(answers)
+        self._together = together
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """The next answer; the last one again and again."""
         del family
+        if self._together:
+            return [_found(host, answer, port) for answer in self._answers]
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        kind = socket.AF_INET6 if ":" in answer else socket.AF_INET
-        return [ResolveResult(hostname=host, host=answer, port=port, family=kind, proto=0, flags=0)]
+        return [_found(host, answer, port)]
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def _found(host: str, answer: str, port: int) -> ResolveResult:
+    kind = socket.AF_INET6 if ":" in answer else socket.AF_INET
+    return ResolveResult(hostname=host, host=answer, port=port, family=kind, proto=0, flags=0)
 
 
 @pytest.fixture
@@ -149,6 +158,47 @@ async def test_a_public_name_that_leads_inside_is_refused(planted: Receiver, add
     assert planted.requests == []
 
 
+@pytest.mark.parametrize("host", [*INNER_HOSTS, "localtest.me"])
+async def test_no_host_of_the_catalogue_leads_to_a_listener_inside(planted: Receiver, host: str) -> None:
+    url = planted.url.replace("127.0.0.1", host)
+    # Whatever is asked of the name server, it answers with the listener's address.
+    assert await outcome(url, names=Names("127.0.0.1")) is not Outcome.DELIVERED
+    assert planted.requests == []
+
+
+@pytest.mark.parametrize("host", ["localtest.me", "metadata.google.internal", "localhost", "a.localhost"])
+async def test_without_the_guard_every_name_that_leads_inside_reaches_it(
+    planted: Receiver, host: str
+) -> None:
+    url = planted.url.replace("127.0.0.1", host)
+    assert await outcome(url, guarded=False, names=Names("127.0.0.1")) is Outcome.DELIVERED
+    assert len(planted.requests) == 1
+
+
+async def test_loopback_of_ipv6_is_refused_and_without_the_guard_it_answers() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6 on loopback")
+    async with a_receiver(host="::1") as planted:
+        url = planted.url.replace("http://::1", "http://[::1]")
+        assert await outcome(url) is Outcome.FORBIDDEN_ADDRESS
+        assert planted.requests == []
+        assert await outcome(url, guarded=False) is Outcome.DELIVERED
+
+
+async def test_a_second_address_of_the_same_answer_is_looked_at_like_the_first(
+    planted: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first counts as public here, and nobody listens there: the client goes on to the second.
+    monkeypatch.setattr(sending, "is_public", lambda address: address == "127.0.0.2" or is_public(address))
+    url = planted.url.replace("127.0.0.1", "two.example.org")
+    both = ("127.0.0.2", "127.0.0.1")
+    assert await outcome(url, names=Names(*both, together=True)) is not Outcome.DELIVERED
+    assert planted.requests == []
+    assert await outcome(url, guarded=False, names=Names(*both, together=True)) is Outcome.DELIVERED
+
+
 @pytest.mark.parametrize("host", ["2130706433", "127.1", "0177.0.0.1"])
 async def test_what_the_client_itself_takes_for_no_name_reaches_nothing(planted: Receiver, host: str) -> None:
     assert await outcome(planted.url.replace("127.0.0.1", host)) is not Outcome.DELIVERED
@@ -179,6 +229,9 @@ async def test_a_redirect_to_a_metadata_address_is_a_failure_and_is_not_followed
             planted.answers(301, location=location)
             assert await outcome(planted.url, guarded=False) is Outcome.REDIRECTED
         assert target.requests == []
+        async with aiohttp.ClientSession() as follower, follower.post(planted.url) as response:
+            assert response.status == 200
+        assert len(target.requests) == 1, "a client that follows does get there"
 
 
 async def test_proxies_of_the_environment_are_not_used(

@@ -4,10 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tests.support.bad_input_rows import Row, Sent, ask, event, typed
+from tests.support.bad_input_rows import INNER_HOSTS, Row, Sent, ask, event, typed, webhook
 from tests.support.http_service import grant, question
 
-_LATER: Final = "belongs to subscriptions, which have an interface and tests of their own"
 _BATCH: Final = "/v1/events/batch"
 _SHAPE: Final = "the size of an item is a matter of shape: 400 or 422 by what is wrong, never 2xx"
 
@@ -206,10 +205,38 @@ CONTENT: Final[Mapping[int, Row]] = {
         elsewhere="of the verifier",
         shown="test_no_mutated_inclusion_proof_verifies",
     ),
-    93: Row("a webhook's URL", "422", elsewhere=_LATER),
-    94: Row("a webhook's host", "refused twice", elsewhere=_LATER),
-    95: Row("a webhook's secret", "ours", elsewhere=_LATER),
-    96: Row("a webhook's reply", "read up to a limit", elsewhere=_LATER),
+    93: Row(
+        "a webhook to http:, file:, gopher:, with a password, to port 22",
+        "422",
+        tuple(
+            webhook(url)
+            for url in (
+                *("http://crm.example.org/", "file:///etc/passwd", "gopher://crm.example.org/"),
+                *("https://user:pass@crm.example.org/", "https://crm.example.org:22/"),
+            )
+        ),
+    ),
+    94: Row(
+        "a webhook to a host that is not public, however it is spelt",
+        "refused when it is made, and at every attempt",
+        tuple(webhook(f"https://{host}/hook") for host in INNER_HOSTS),
+        shown="test_no_host_of_the_catalogue_leads_to_a_listener_inside",
+    ),
+    95: Row(
+        "a webhook's secret, empty or of one character",
+        "ours, 32 bytes",
+        (
+            webhook("https://crm.example.org/", 400, secret=""),
+            webhook("https://crm.example.org/", 400, secret="x"),  # noqa: S106 - it is refused
+        ),
+        shown="test_secrets_are_not_in_the_database_in_the_clear",
+    ),
+    96: Row(
+        "a webhook's reply of 10 GB, a bomb of headers",
+        "64 KiB read, 1 KiB kept",
+        shown="test_of_an_endless_answer_little_is_read_and_less_is_kept",
+        differs="64 KiB are read, so that the connection of a usual answer can be kept",
+    ),
     97: Row(
         "an unsubscribe token that is not ours",
         "one neutral page",

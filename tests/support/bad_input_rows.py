@@ -50,6 +50,20 @@ def ask(value: str, status: int, kind: str = "email") -> Sent:
     return Sent(status, body, "/v1/checks")
 
 
+INNER_HOSTS = (
+    *("127.0.0.1", "0.0.0.0", "10.0.0.1", "100.64.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]"),  # noqa: S104 - they are refused
+    *("[::ffff:127.0.0.1]", "[2002:7f00:1::]", "[64:ff9b::7f00:1]", "0x7f.1", "0x7f000001", "2130706433"),
+    *("0177.0.0.1", "127.1", "localhost", "a.localhost", "metadata.google.internal"),
+)
+"""Hosts that lead inside. (`localtest.me` is a public name: that it does, only the socket tells.)"""
+
+
+def webhook(url: str, status: int = 422, **fields: object) -> Sent:
+    """A webhook to this URL."""
+    body = json.dumps({"name": "CRM", "url": url, **fields}).encode()
+    return Sent(status, body, "/v1/subscriptions")
+
+
 def read(query: str, status: int) -> Sent:
     """The feed, with this query."""
     return Sent(status, method="GET", path="/v1/events?" + query, headers=())
