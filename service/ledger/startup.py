@@ -125,7 +125,8 @@ async def _check_mark(snapshot: Snapshot, head: Head, mark: Checkpoint, keys: Le
     if head.size < mark.size:
         raise ForkError(
             f"the database holds {head.size} entries, and a checkpoint over {mark.size} was signed: it is an"
-            f" older state (a restored backup, a lost replica). Bring the newer state back. {_STOPPED}"
+            f" older state (a restored backup, a lost replica). Roll it forward with the WAL written since,"
+            f" or bring the newer server back: docs/operations.md, Restore. {_STOPPED}"
         )
     if await _root_at(snapshot, mark.size) != mark.root:
         raise ForkError(
