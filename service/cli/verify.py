@@ -15,8 +15,10 @@ from service.cli.export.told import check_file, is_export
 from service.core.bundle import parse_bundle
 from service.core.errors import FormatError
 from service.core.notes import Verifier, parse_verifier
+from service.core.policy import parse_policy
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
+from service.core.verify_signed import Stamped
 from service.ledger.packs import shipped_packs
 
 NOT_VERIFIED = 1
@@ -42,9 +44,26 @@ _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "not checke
     help="Forms, rulebook and packs you hold, for a bundle that only names them: a file, a folder of"
     " files, or another bundle that shows them; repeatable. The packs of this version are at hand.",
 )
+@click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Logs and witnesses you trust, and how many of these must have cosigned (C2SP tlog-policy).",
+)
+@click.option(
+    "--timestamps",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The certificates (PEM) of a time-stamping authority you trust.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
-def verify(
-    *, bundle: Path, keys: tuple[str, ...], held: Path | None, documents: tuple[Path, ...], as_json: bool
+def verify(  # noqa: PLR0913 - one a flag
+    *,
+    bundle: Path,
+    keys: tuple[str, ...],
+    held: Path | None,
+    documents: tuple[Path, ...],
+    policy: Path | None,
+    timestamps: Path | None,
+    as_json: bool,
 ) -> int:
     """Verify the proof bundle in the file BUNDLE, or - for standard input; or an export (a zip).
 
@@ -58,6 +77,8 @@ def verify(
         verifiers=[_verifier(key) for key in keys],
         held=held.read_bytes() if held else None,
         documents=[*shipped_packs().values(), *(body for path in documents for body in _documents(path))],
+        policy=parse_policy(policy.read_bytes()) if policy else None,
+        stamped=_stamped(timestamps) if timestamps else None,
     )
     if as_json:
         click.echo(msgspec.json.encode(verdict))
@@ -90,6 +111,14 @@ def _documents(path: Path) -> Iterator[bytes]:
             yield body
             with suppress(FormatError):
                 yield from (text.encode() for text in parse_bundle(body.rstrip()).documents.values())
+
+
+def _stamped(certificates: Path) -> Stamped:
+    # Imported where it is wanted: a reader without time stamps needs nothing of it.
+    from service.delivery.timestamps import read_trust, verified_time  # noqa: PLC0415 - as said
+
+    trust = read_trust(certificates)
+    return lambda response, message: verified_time(response, message, trust)
 
 
 def _verifier(key: str) -> Verifier:

@@ -32,6 +32,8 @@ BUNDLE_BYTES_MAX: Final = 64 * 1024 * 1024
 SUBJECTS_MAX: Final = 256
 EVENTS_MAX: Final = 100_000
 DOCUMENTS_MAX: Final = 10_000
+SUCCESSIONS_MAX: Final = 1_000
+ANCHORS_MAX: Final = 16
 PATH_HASHES_MAX: Final = 63
 """A path in a tree of at most 2^63 - 1 leaves."""
 
@@ -40,6 +42,8 @@ MAP_DEPTH_MAX: Final = 256
 
 _SIGNED_TAG: Final = b"clv1/bundle"
 
+_SUCCESSIONS: Final = Meta(min_length=1, max_length=SUCCESSIONS_MAX)
+_ANCHORS: Final = Meta(min_length=1, max_length=ANCHORS_MAX)
 Role = Literal["address", "linked", "sender"]
 HexHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 Hash = Annotated[bytes, Meta(min_length=HASH_SIZE, max_length=HASH_SIZE)]
@@ -177,6 +181,18 @@ class ShownCampaign(_Part, frozen=True):
     proof: Path
 
 
+class ShownAnchor(_Part, frozen=True):
+    """A checkpoint of the log, no newer than the bundle's, that others attest: by cosignature or stamp.
+
+    `proof` is the RFC 9162 consistency proof from it, empty for one of the same size; `timestamp` an RFC 3161
+    response (DER) over its text.
+    """
+
+    checkpoint: Annotated[str, Meta(min_length=1, max_length=100_000)]
+    proof: Annotated[bytes, Meta(max_length=2 * HASH_SIZE * PATH_HASHES_MAX)]
+    timestamp: Annotated[bytes, Meta(min_length=1, max_length=100_000)] | UnsetType = UNSET
+
+
 class BundleSignature(_Part, frozen=True):
     """By whom (the four bytes of a C2SP key id, in hex) and the Ed25519 signature."""
 
@@ -192,7 +208,8 @@ class Bundle(_Part, frozen=True):
 
     `erasures` are the notices that explain events without contents; `past` belongs to a question with a
     `known_at_ms` before the newest epoch; `campaign` to a question that was one line of a campaign;
-    `consistency` to an asker who held an older checkpoint.
+    `consistency` to an asker who held an older checkpoint; `successions` to a log whose signing key gave way
+    to others; `anchors` are what others attest of it.
     """
 
     origin: Annotated[str, Meta(min_length=1, max_length=255)]
@@ -213,6 +230,8 @@ class Bundle(_Part, frozen=True):
     )
     past: ShownPast | UnsetType = UNSET
     campaign: ShownCampaign | UnsetType = UNSET
+    successions: Annotated[tuple[PlacedEntry, ...], _SUCCESSIONS] | UnsetType = UNSET
+    anchors: Annotated[tuple[ShownAnchor, ...], _ANCHORS] | UnsetType = UNSET
     signature: BundleSignature | UnsetType = UNSET
 
 

@@ -36,9 +36,6 @@ from service.core.notes import ED25519, Signer, Verifier, parse_verifier
 SIGNING_KEY: Final = "signing-key"
 PREVIOUS_LOG: Final = "previous-log"
 
-SUCCESSIONS_MAX: Final = 1_000
-"""Of one log: a key a day for years."""
-
 Payload = TypeVar("Payload")
 
 _TAG: Final = b"clv1/succession"
@@ -105,8 +102,6 @@ class KeyHistory:
             raise SignatureError("a key that was given up comes back")
         if self.successions and index <= self.successions[-1].index:
             raise SignatureError("key successions are out of order")
-        if len(self.successions) >= SUCCESSIONS_MAX:
-            raise FormatError("more key successions than are read")
         return KeyHistory(self.first, (*self.successions, found))
 
 

@@ -84,6 +84,8 @@ class Report:
         self.checkpoint: Checkpoint | None = None
         self.recorded_at_ms: int | None = None
         self.anchored = False
+        self.witnessed = False
+        self.stamps: dict[bytes, str] = {}
         self.answer: Answer | None = None
         self._checks: list[Check] = []
         self._number = 1

@@ -2,8 +2,10 @@
 
  1. Format: read strictly, within limits, of a known version, in its only form.
  2. Signatures: the checkpoint by the pinned log key (without one: by the key in the bundle's own genesis
-    entry, and the verdict says so), any known witness; the bundle by the log key.
- 3. Consistency with a checkpoint held before: at the same size the same root, else by the bundle's proof.
+    entry, and the verdict says so), or one that it gave way to or came from; any known witness; the bundle by
+    the log key.
+ 3. Consistency with a checkpoint held before: at the same size the same root, else by the bundle's proof; and
+    with the checkpoints shown that witnesses cosigned or an authority stamped, by their proofs.
  4. Entries: each that is shown, or follows from what is shown, is in the log, by one proof for all of them;
     the first is the genesis of this origin, the last an epoch.
  5. Subject keys: recomputed where K_sub is disclosed, checked against the genesis entry; else said so.
@@ -30,14 +32,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import UNSET
 
 from service.core.bundle import Bundle, parse_bundle, signed_message, split_hashes
-from service.core.checkpoint import Checkpoint, open_checkpoint
+from service.core.checkpoint import Checkpoint
 from service.core.errors import LedgerError, ProofError, SignatureError
 from service.core.merkle import verify_consistency
-from service.core.notes import COSIGNATURE, ED25519, Attested, Verifier, parse_verifier
+from service.core.notes import Verifier
+from service.core.policy import Policy
 from service.core.verdict import Report, Verdict
 from service.core.verify_answer import check_answer, check_documents, check_token
 from service.core.verify_campaign import as_then
-from service.core.verify_entries import check_entries, genesis_of
+from service.core.verify_entries import check_entries
+from service.core.verify_signed import (
+    LogKeys,
+    Stamped,
+    Trust,
+    check_anchors,
+    log_keys,
+    note_stamp_before,
+    note_witnesses,
+)
 from service.core.verify_subjects import check_events, check_keys, check_links, check_map
 
 
@@ -46,7 +58,7 @@ class _Signed:
     """What step 2 found to be signed, the keys it trusts from then on, and the one that signed the bundle."""
 
     checkpoint: Checkpoint
-    keys: tuple[Verifier, ...]
+    keys: LogKeys
     key: Ed25519PublicKey
 
 
@@ -56,16 +68,20 @@ def verify_bundle(
     verifiers: Sequence[Verifier] = (),
     held: bytes | None = None,
     documents: Sequence[bytes] = (),
+    policy: Policy | None = None,
+    stamped: Stamped | None = None,
 ) -> Verdict:
     """Verify a bundle; never raises on bad input.
 
-    `verifiers` are the keys the caller trusts: log keys (pinned by origin) and witnesses. `held` is a signed
-    checkpoint of the same log that the caller kept from before. `documents` are forms, rulebooks and packs
-    that the caller holds, for a bundle that names them by hash only.
+    `verifiers` are the keys the caller trusts: log keys (pinned by origin) and witnesses. `policy` (C2SP
+    tlog-policy) adds its own, and demands its quorum of witnesses; `stamped` checks time stamps. `held` is a
+    signed checkpoint of the same log that the caller kept from before. `documents` are forms, rulebooks and
+    packs that the caller holds, for a bundle that names them by hash only.
     """
     report = Report()
     try:
-        _verify(raw, verifiers, held, documents, report)
+        keys = (*verifiers, *(policy.verifiers if policy is not None else ()))
+        _verify(raw, Trust(keys, policy, stamped), held, documents, report)
     except LedgerError as error:
         report.failed(str(error))
     except Exception as error:  # noqa: BLE001 - whatever a bundle provokes, it is then not verified
@@ -75,7 +91,7 @@ def verify_bundle(
 
 def _verify(
     raw: bytes,
-    verifiers: Sequence[Verifier],
+    trust: Trust,
     held: bytes | None,
     documents: Sequence[bytes],
     report: Report,
@@ -86,13 +102,15 @@ def _verify(
     report.passed("format", "A bundle of version 1 in canonical form.")
     # (2) Signatures.
     report.begin(2)
-    signed = _check_signatures(bundle, verifiers, report)
+    signed = _check_signatures(bundle, trust, report)
     # (3) Consistency with a checkpoint held before.
     report.begin(3)
     _check_consistency(bundle, signed, held, report)
+    check_anchors(bundle, signed.checkpoint, signed.keys, trust, report)
     # (4) Entries.
     report.begin(4)
     shown = check_entries(bundle, signed.checkpoint.size, signed.checkpoint.root, report)
+    note_stamp_before(shown.epoch.anchor_hash, report)
     # (5) Subject keys.
     report.begin(5)
     check_keys(bundle, shown.genesis, report)
@@ -114,45 +132,16 @@ def _verify(
     # (10) The verdict is drawn from the report.
 
 
-def _check_signatures(bundle: Bundle, verifiers: Sequence[Verifier], report: Report) -> _Signed:
+def _check_signatures(bundle: Bundle, trust: Trust, report: Report) -> _Signed:
     """Step 2. Raises `FormatError` or `SignatureError`."""
-    keys = _log_keys(bundle, verifiers, report)
-    witnesses = [verifier for verifier in verifiers if verifier.kind == COSIGNATURE]
-    checkpoint, attested = open_checkpoint(bundle.checkpoint.encode(), bundle.origin, [*keys, *witnesses])
+    keys = log_keys(bundle, trust, report)
+    checkpoint, attested = keys.open(bundle.checkpoint.encode(), bundle.origin, trust.witnesses)
     report.checkpoint = checkpoint
     report.passed("checkpoint signature", f"Signed by the log over {checkpoint.size} entries.")
-    _note_witnesses(witnesses, attested, report)
-    key = _check_bundle_signature(bundle, keys)
+    note_witnesses(attested, trust, report)
+    key = _check_bundle_signature(bundle, keys.at(checkpoint.size))
     report.passed("bundle signature", "Signed by the log as a whole.")
     return _Signed(checkpoint, keys, key)
-
-
-def _log_keys(bundle: Bundle, verifiers: Sequence[Verifier], report: Report) -> tuple[Verifier, ...]:
-    pinned = [verifier for verifier in verifiers if verifier.kind == ED25519]
-    if pinned:
-        keys = tuple(verifier for verifier in pinned if verifier.name == bundle.origin)
-        if not keys:
-            raise SignatureError("The keys that were pinned are of other logs.")
-        report.passed("key pinned", "The log key is one the caller trusts.")
-        return keys
-    own = parse_verifier(genesis_of(bundle).vkey)
-    if own.kind != ED25519 or own.name != bundle.origin:
-        raise SignatureError("The key in the genesis entry is of another log.")
-    report.not_checked(
-        "key pinned",
-        "Key not pinned: it was taken from the bundle itself, which anybody can make under their own key."
-        f" Compare it with what the operator publishes: {own.vkey}",
-    )
-    return (own,)
-
-
-def _note_witnesses(witnesses: Sequence[Verifier], attested: Sequence[Attested], report: Report) -> None:
-    found = [each for each in attested if each.verifier.kind == COSIGNATURE]
-    if found:
-        report.anchored = True
-        report.passed("witnesses", f"{len(found)} of {len(witnesses)} known witness(es) saw this log grow.")
-    elif witnesses:
-        report.not_checked("witnesses", "None of the known witnesses has cosigned this checkpoint.")
 
 
 def _check_bundle_signature(bundle: Bundle, keys: Sequence[Verifier]) -> Ed25519PublicKey:
@@ -176,7 +165,7 @@ def _check_consistency(bundle: Bundle, signed: _Signed, held: bytes | None, repo
     if held is None:
         report.not_checked(name, "No earlier checkpoint was held: that the log only ever grew is not shown.")
         return
-    known, _ = open_checkpoint(held, bundle.origin, signed.keys)
+    known, _ = signed.keys.open(held, bundle.origin, ())
     new = signed.checkpoint
     if known.size == new.size:
         if known.root != new.root:

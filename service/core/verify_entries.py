@@ -125,6 +125,8 @@ def _placed(bundle: Bundle) -> Iterable[PlacedEntry]:
     """The entries that are shown as they are, beside the first and the last."""
     if bundle.erasures is not UNSET:
         yield from bundle.erasures
+    if bundle.successions is not UNSET:
+        yield from bundle.successions
     if bundle.past is not UNSET:
         yield from (bundle.past.epoch, bundle.past.next)
     if bundle.campaign is not UNSET:

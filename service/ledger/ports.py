@@ -297,8 +297,8 @@ class Snapshot(Protocol):
     async def checkpoint(self, size: int) -> bytes | None:
         """The note that was signed for exactly this size."""
 
-    async def cosignatures(self, size: int) -> list[str]:
-        """The signature lines of witnesses on the checkpoint of this size."""
+    async def cosignatures(self, at_most: int) -> tuple[int, list[str]]:
+        """The greatest size up to this one that witnesses cosigned, and their lines; 0: there is none."""
 
     async def timestamps(self, start: int, stop: int, limit: int) -> list[TimestampRow]:
         """Time stamps of checkpoints of `start` ≤ size ≤ `stop`, the newest first."""

@@ -44,6 +44,7 @@ from service.core.verifier import verify_bundle
 from service.core.verify_answer import token_claims
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.admission import Admission
+from service.ledger.anchors import read_attested
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Asked
 from service.ledger.key_following import follow
@@ -157,14 +158,19 @@ class Proofs:
         await follow(self._keys, snapshot, head)
         now_ms = max(self._clock(), head.recorded_at_ms)
         wanted = _wanted(asked, head, now_ms, held_size)
+        also = tuple(each.index for each in self._keys.history.successions)
         if campaign is not None:
-            wanted = replace(wanted, through=campaign.position, also=(campaign.event.index,))
-        material = await self._gatherer.read(snapshot, head, wanted)
+            also = (*also, campaign.event.index)
+            wanted = replace(wanted, through=campaign.position)
+        material = await self._gatherer.read(snapshot, head, replace(wanted, also=also))
+        attested = await read_attested(snapshot, head)
         answered = self._answer(asked, material, wanted, now_ms) if isinstance(asked, Asked) else None
         secret = self._keys.subject_key_secret.hex() if disclose else None
         if campaign is not None and answered is not None:
             _require_leaf(campaign, answered, material)
-        return _assemble(self._keys.origin, material, answered, secret, held_size, campaign)
+        bundle = _assemble(self._keys.origin, material, answered, secret, held_size, campaign)
+        places = (each.index for each in self._keys.history.successions)
+        return attested.shown_in(bundle, tuple(_placed(material, index) for index in places))
 
     def _answer(self, asked: Asked, material: Material, wanted: Wanted, now_ms: int) -> _Answered:
         """Decide from the records themselves, as the verifier will."""

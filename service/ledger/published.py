@@ -2,8 +2,8 @@
 
 from service.core.errors import NotFoundError
 from service.core.merkle import TILE_WIDTH, HashRange
-from service.core.notes import with_signatures
 from service.core.tiles import Tile, encode_entries
+from service.ledger.anchors import cosigned
 from service.ledger.ports import Store
 
 
@@ -16,17 +16,15 @@ class PublishedLog:
     async def checkpoint(self) -> bytes:
         """The newest signed checkpoint, with whatever witnesses have cosigned of it."""
         async with self._store.snapshot() as snapshot:
-            head = await snapshot.head()
-            return with_signatures(head.checkpoint, await snapshot.cosignatures(head.size))
+            return await cosigned(snapshot, await snapshot.head())
 
     async def checkpoint_of(self, size: int) -> bytes:
         """The checkpoint that was signed for exactly this size. Raises `NotFoundError`."""
         async with self._store.snapshot() as snapshot:
             note = await snapshot.checkpoint(size)
-            lines = await snapshot.cosignatures(size)
         if note is None:
             raise NotFoundError("no checkpoint was signed for this size")
-        return with_signatures(note, lines)
+        return note
 
     async def tile(self, tile: Tile) -> bytes:
         """A hash tile, full or partial. Raises `NotFoundError` when the log does not reach that far."""

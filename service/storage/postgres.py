@@ -227,9 +227,10 @@ class PostgresReader:
         rows = await self._fetch("checkpoint", size)
         return rows[0][0] if rows else None
 
-    async def cosignatures(self, size: int) -> list[str]:
-        """The signature lines of witnesses on the checkpoint of this size."""
-        return [row[0] for row in await self._fetch("cosignatures", size)]
+    async def cosignatures(self, at_most: int) -> tuple[int, list[str]]:
+        """The greatest size up to this one that witnesses cosigned, and their lines; 0: there is none."""
+        rows = await self._fetch("cosignatures", at_most)
+        return (rows[0][0], [row[1] for row in rows]) if rows else (0, [])
 
     async def timestamps(self, start: int, stop: int, limit: int) -> list[TimestampRow]:
         """Time stamps of checkpoints of `start` ≤ size ≤ `stop`, the newest first."""

@@ -127,7 +127,9 @@ SELECT index, entry, leaf_hash FROM log_entry
 WHERE ledger_id = $1 AND substr(entry, 1, 1) = '\x04'::bytea ORDER BY index
 
 -- cosignatures --
-SELECT line FROM cosignature WHERE ledger_id = $1 AND size = $2 ORDER BY witness
+SELECT size, line FROM cosignature
+WHERE ledger_id = $1 AND size = (SELECT max(size) FROM cosignature WHERE ledger_id = $1 AND size <= $2)
+ORDER BY witness
 
 -- cosigned_size --
 SELECT coalesce(max(size), 0) FROM cosignature WHERE ledger_id = $1 AND witness = $2 AND size <= $3

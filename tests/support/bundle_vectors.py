@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from service.core.checkpoint import sign_checkpoint
+from service.core.notes import Verifier
 from service.core.verifier import verify_bundle
 from service.ledger.packs import shipped_packs
 from tests.support.edits import (
@@ -46,7 +47,17 @@ from tests.support.edits import (
 from tests.support.forgery import Edit, failing_step, forged, run, world
 from tests.support.memory_campaigns import proved_lines
 from tests.support.small_ledger import SmallLedger
+from tests.support.trusted_world import (
+    WITNESS,
+    anchor_with_another_root,
+    by_the_old_key,
+    changed,
+    cosignature_of_another_text,
+    succession_signed_once,
+    trusted_world,
+)
 
+STRANGER = OTHER_KEYS.signer.verifier
 PACKS = list(shipped_packs().values())
 FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "vectors" / "bundle"
 
@@ -128,6 +139,15 @@ LINES: dict[str, tuple[int, Edit]] = {
     "campaign-event-of-a-person": (2, as_campaign),
     "campaign-beside-a-past-state": (2, lambda b: b["question"].update(known_at_ms=b["question"]["at_ms"])),
 }
+ATTESTED: dict[str, Edit] = {
+    "key-succession-left-out": lambda b: b.pop("successions"),
+    "key-succession-signed-by-one-key": succession_signed_once,
+    "key-succession-elsewhere": lambda b: b["successions"][0].update(index=3),
+    "signed-by-a-key-given-up": by_the_old_key,
+    "anchor-of-another-history": anchor_with_another_root,
+    "anchor-without-its-proof": lambda b: b["anchors"][0].update(proof=""),
+    "anchor-cosigned-as-another": cosignature_of_another_text,
+}
 MISSPELLED: dict[str, Callable[[str], str]] = {
     "not-canonical-white-space": lambda text: text.replace(",", ", ", 1),
     "not-canonical-key-order": lambda text: json.dumps(
@@ -154,9 +174,24 @@ def vectors() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, (line, edit) in LINES.items():
         ledger, bundles = _lines()
         yield name, _vector(forged(bundles[line], edit, ledger=ledger))
+    yield from _trusted()
     yield "signed-by-another-key", _vector(forged(world().history, lambda _: None, OTHER_KEYS.signer))
     for name, respell in MISSPELLED.items():
         yield name, _vector(respell(world().history.decode()).encode())
+
+
+def _trusted() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A log whose key gave way to another, and whose checkpoints others attested."""
+    world = trusted_world()
+    old, new, witness = world.old.verifier, world.new.verifier, WITNESS.verifier
+    yield "key-succession", _vector(world.rotated, world.held, keys=[old])
+    yield "key-succession-from-the-new-key", _vector(world.rotated, keys=[new])
+    yield "key-succession-of-another-log", _vector(world.rotated, keys=[STRANGER])
+    yield "anchors", _vector(world.anchored, keys=[old, witness])
+    yield "anchors-by-nobody-known", _vector(world.anchored, keys=[old])
+    yield "checkpoint-cosigned", _vector(world.cosigned, keys=[old, witness])
+    for name, edit in ATTESTED.items():
+        yield name, _vector(changed(world.anchored, edit), keys=[old, witness])
 
 
 def _of(source: str) -> bytes:
@@ -196,13 +231,19 @@ def _fork() -> bytes:
     return sign_checkpoint(world().ledger.keys.origin, size, b"\1" * 32, [world().signer])
 
 
-def _vector(raw: bytes, held: bytes | None = None, documents: Sequence[bytes] = ()) -> dict[str, Any]:
-    verdict = verify_bundle(raw, verifiers=[world().signer.verifier], held=held, documents=documents)
+def _vector(
+    raw: bytes,
+    held: bytes | None = None,
+    documents: Sequence[bytes] = (),
+    keys: Sequence[Verifier] = (),
+) -> dict[str, Any]:
+    verifiers = keys or [world().signer.verifier]
+    verdict = verify_bundle(raw, verifiers=verifiers, held=held, documents=documents)
     return {
         "bundle": raw.decode(),
         "documents": [document.decode() for document in documents],
         "held": held.decode() if held is not None else None,
-        "vkeys": [world().signer.verifier.vkey],
+        "vkeys": [verifier.vkey for verifier in verifiers],
         "want": {
             "verified": verdict.verified,
             "level": verdict.level,

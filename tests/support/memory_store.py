@@ -45,6 +45,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.version = 0
         self.commit_fault: Fault = "none"
+        self.cosignatures: dict[int, list[str]] = {}
         self.timestamps: list[TimestampRow] = []
         self.heads: Table[str, Head] = Table()
         self.entries: Table[int, EntryRow] = Table()
@@ -246,9 +247,10 @@ class MemoryReader:
         """The note that was signed for exactly this size."""
         return self._store.checkpoints.get(size, self._version)
 
-    async def cosignatures(self, _size: int) -> list[str]:
-        """None: nobody witnesses what is only in memory."""
-        return []
+    async def cosignatures(self, at_most: int) -> tuple[int, list[str]]:
+        """The greatest size up to this one that witnesses cosigned, and their lines."""
+        size = max((each for each in self._store.cosignatures if each <= at_most), default=0)
+        return size, self._store.cosignatures.get(size, [])
 
     async def timestamps(self, start: int, stop: int, limit: int) -> list[TimestampRow]:
         """Time stamps of checkpoints of `start` ≤ size ≤ `stop`, the newest first."""

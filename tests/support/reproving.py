@@ -22,7 +22,7 @@ def leaves_of(ledger: SmallLedger) -> list[bytes]:
 def shown_indices(bundle: Json) -> set[int]:
     """Where everything stands that a bundle shows."""
     size = int(bundle["checkpoint"].split("\n")[1])
-    placed = [*bundle.get("erasures", []), *bundle.get("past", {}).values()]
+    placed = [*bundle.get("erasures", []), *bundle.get("successions", []), *bundle.get("past", {}).values()]
     if "campaign" in bundle:
         placed += [bundle["campaign"]["event"], bundle["campaign"]["epoch"]]
     events = [event for subject in bundle["subjects"] for event in subject["events"]]

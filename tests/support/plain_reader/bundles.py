@@ -24,6 +24,7 @@ from tests.support.plain_reader.signed import (
     read_key,
     token_message,
 )
+from tests.support.plain_reader.successions import Row
 from tests.support.plain_reader.texts import Json, RefusedError, read_canonical, require, unbase64, write_json
 from tests.support.plain_reader.trees import (
     check_consistency,
@@ -86,13 +87,16 @@ class Bundle:
     def signatures(self) -> None:
         """Step 2."""
         known, origin = [read_key(vkey) for vkey in self.vkeys], self.said["origin"]
-        pinned = [key for key in known if key.kind == ED25519]
-        if not pinned:
-            pinned = [read_key(read_entry(unbase64(self.said["genesis"]))["vkey"])]
-        self.keys = [key for key in pinned if (key.name, key.kind) == (origin, ED25519)]
-        witnesses = [key for key in known if key.kind == COSIGNATURE]
-        opened = open_checkpoint(self.said["checkpoint"], origin, [*self.keys, *witnesses])
+        first = read_key(read_entry(unbase64(self.said["genesis"]))["vkey"])
+        pinned = [key for key in known if key.kind == ED25519] or [first]
+        own = [key for key in pinned if (key.name, key.kind) == (origin, ED25519)]
+        self.row = Row(first, origin, self.said["successions"]) if "successions" in self.said else None
+        require(self.row is None or set(self.row.keys) & set(own), "no key that is trusted")
+        self.keys_at = self.row.at if self.row is not None else lambda _size: own
+        self.witnesses = [key for key in known if key.kind == COSIGNATURE]
+        opened = self._open(self.said["checkpoint"])
         self.size, self.root = opened["size"], bytes.fromhex(opened["root"])
+        self.keys = self.keys_at(self.size)
         unsigned = {name: part for name, part in self.said.items() if name != "signature"}
         message = b"clv1/bundle" + sha256(write_json(unsigned).encode())
         signed = self.said["signature"]
@@ -101,11 +105,22 @@ class Bundle:
         self.signer = signers[0]
         self.signer.check(unbase64(signed["value"]), message)
 
+    def _open(self, note: str) -> Json:
+        """A checkpoint of this log, by the key of its size."""
+        size = note.split("\n")[1]
+        require(size.isascii() and size.isdecimal() and len(size) < 20, "no size")
+        return open_checkpoint(note, self.said["origin"], [*self.keys_at(int(size)), *self.witnesses])
+
     def consistency(self) -> None:
         """Step 3."""
+        for anchor in self.said.get("anchors", []):
+            older = self._open(anchor["checkpoint"])
+            require(older["size"] <= self.size, "newer than the bundle")
+            roots = (bytes.fromhex(older["root"]), self.root)
+            check_consistency((older["size"], self.size), roots, hashes(anchor["proof"]))
         if self.held is None:
             return
-        held = open_checkpoint(self.held, self.said["origin"], self.keys)
+        held = self._open(self.held)
         root, shown = bytes.fromhex(held["root"]), self.said.get("consistency")
         if held["size"] == self.size:
             require(root == self.root, "a fork")
@@ -117,7 +132,7 @@ class Bundle:
         said, self.raw = self.said, dict[int, bytes]()
         self._add(0, unbase64(said["genesis"]))
         self._add(self.size - 1, unbase64(said["epoch"]))
-        placed = [*said.get("erasures", []), *said.get("past", {}).values()]
+        placed = [*said.get("erasures", []), *said.get("successions", []), *said.get("past", {}).values()]
         if "campaign" in said:
             event = said["campaign"]["event"]
             text = write_json(event["record"])

@@ -21,6 +21,26 @@ def read_succession(entry: Json, index: int) -> tuple[Key, Key]:
     return old, new
 
 
+class Row:
+    """The keys of a log, one after the other, as a bundle shows them."""
+
+    def __init__(self, first: Key, origin: str, shown: list[Json]) -> None:
+        require((first.name, first.kind) == (origin, ED25519), "another log's key")
+        self.keys, self.places = [first], list[int]()
+        for each in shown:
+            entry = read_entry(unbase64(each["entry"]))
+            require(entry["type"] == "succession", "another entry")
+            old, new = read_succession(entry, each["index"])
+            require(old == self.keys[-1] and new not in self.keys, "not from the log's key to a new one")
+            require(not self.places or each["index"] > self.places[-1], "out of order")
+            self.keys.append(new)
+            self.places.append(each["index"])
+
+    def at(self, size: int) -> list[Key]:
+        """The key that signs what is said of so many entries."""
+        return [self.keys[sum(place < size for place in self.places)]]
+
+
 def key(given: Json) -> Json:
     """From which key to which."""
     read_succession(read_entry(unhex(given["entry"])), given["index"])
