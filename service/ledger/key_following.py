@@ -8,7 +8,7 @@ from typing import Protocol
 
 from service.core.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from service.core.entries import GenesisEntry, SuccessionEntry, decode_entry
-from service.core.errors import ForkError, FormatError, ProofError
+from service.core.errors import ForkError, FormatError, ProofError, UnavailableError
 from service.core.notes import parse_note
 from service.core.succession import KeyHistory, key_history
 from service.ledger.keys import LedgerKeys
@@ -41,6 +41,13 @@ async def refresh(keys: LedgerKeys, reader: Reader, head: Head) -> None:
     await follow(keys, reader, head)
     if keys.previous:
         keys.take_up(keys.history)
+
+
+def successions_until(keys: LedgerKeys, head: Head) -> tuple[int, ...]:
+    """Where the log's key gave way, up to this head. Raises `UnavailableError` where it has since."""
+    if keys.history.at(head.size) != keys.signer.verifier:
+        raise UnavailableError("the signing key gave way while this was read: ask again")
+    return tuple(each.index for each in keys.history.successions)
 
 
 def leads(keys: LedgerKeys, head: Head) -> bool:

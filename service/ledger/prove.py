@@ -47,7 +47,7 @@ from service.ledger.admission import Admission
 from service.ledger.anchors import read_attested
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Asked
-from service.ledger.key_following import follow
+from service.ledger.key_following import follow, successions_until
 from service.ledger.keys import LedgerKeys
 from service.ledger.material import Gatherer, Material, Member, Wanted, links
 from service.ledger.opening import OpenedEvent, Opener
@@ -158,19 +158,18 @@ class Proofs:
         await follow(self._keys, snapshot, head)
         now_ms = max(self._clock(), head.recorded_at_ms)
         wanted = _wanted(asked, head, now_ms, held_size)
-        also = tuple(each.index for each in self._keys.history.successions)
+        successions = successions_until(self._keys, head)
+        wanted = replace(wanted, also=successions)
         if campaign is not None:
-            also = (*also, campaign.event.index)
-            wanted = replace(wanted, through=campaign.position)
-        material = await self._gatherer.read(snapshot, head, replace(wanted, also=also))
+            wanted = replace(wanted, through=campaign.position, also=(*successions, campaign.event.index))
+        material = await self._gatherer.read(snapshot, head, wanted)
         attested = await read_attested(snapshot, head)
         answered = self._answer(asked, material, wanted, now_ms) if isinstance(asked, Asked) else None
         secret = self._keys.subject_key_secret.hex() if disclose else None
         if campaign is not None and answered is not None:
             _require_leaf(campaign, answered, material)
         bundle = _assemble(self._keys.origin, material, answered, secret, held_size, campaign)
-        places = (each.index for each in self._keys.history.successions)
-        return attested.shown_in(bundle, tuple(_placed(material, index) for index in places))
+        return attested.shown_in(bundle, tuple(_placed(material, index) for index in successions))
 
     def _answer(self, asked: Asked, material: Material, wanted: Wanted, now_ms: int) -> _Answered:
         """Decide from the records themselves, as the verifier will."""

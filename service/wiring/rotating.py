@@ -66,6 +66,11 @@ def _kept_in(settings: Settings, ledger: str) -> Path:
 
 @asynccontextmanager
 async def _opened(settings: Settings, dsn: str) -> AsyncIterator[LedgerParts]:
+    if settings.signing_key is not None:
+        raise KeysError(
+            "the keys are given by settings, so none can be written here: rotate with a directory of"
+            " keys (docs/operations.md, Keys), and give the new one"
+        )
     async with pooled(dsn, 2) as pool:
         access = AccessStore(pool)
         row = await access.ledger(settings.ledger)
