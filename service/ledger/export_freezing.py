@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from service.core.bundle import parse_bundle
 from service.core.checkpoint import Checkpoint, parse_checkpoint
 from service.core.entries import recorded_at_ms
 from service.core.errors import ForkError, NotFoundError, QuestionError
@@ -16,9 +17,10 @@ from service.core.notes import parse_note
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.campaign_ports import CampaignStore
 from service.ledger.campaign_prove import CampaignProofs
-from service.ledger.catalogue import Catalogue
+from service.ledger.catalogue import Catalogue, Sender
 from service.ledger.check import Asked
 from service.ledger.cloud_events import time_of
+from service.ledger.configure import read_form
 from service.ledger.export_files import File, Pinned, documents_below
 from service.ledger.export_ports import Scope
 from service.ledger.export_readme import readme
@@ -26,6 +28,7 @@ from service.ledger.key_following import follow, read_history
 from service.ledger.keys import LedgerKeys
 from service.ledger.ports import Snapshot, Store
 from service.ledger.prove import Proofs
+from service.ledger.report.page import Subject, report_page
 
 _HOLD_EVERY: Final = 64
 
@@ -100,8 +103,10 @@ class Freezer:
             count, campaign = await self._campaign(scope.campaign)
             pinned = replace(pinned, campaign_count=count)
         body = self._body(pinned, moment)
+        report = await self._report(body, note, [raw for _, raw in bundles])
         files: list[File] = [
             (at.README, readme(body, body.language).encode()),
+            (at.REPORT, report.encode()),
             (at.EXPORT, at.body_bytes(body)),
             (at.CHECKPOINT, note),
             *bundles,
@@ -132,6 +137,23 @@ class Freezer:
         if scope.campaign is not None:
             count = (await self._campaign_proofs.event(scope.campaign))[1].count
         return Pinned(scope, size, documents, count)
+
+    async def _report(self, body: at.ExportBody, note: bytes, bundles: list[bytes]) -> str:
+        """The page for people. It shows the forms, and the senders by their names."""
+        async with self._store.snapshot() as snapshot:
+            forms = [row for row in await snapshot.documents_of("form") if row.index < body.size]
+            senders = [row for row in await snapshot.documents_of("sender") if row.index < body.size]
+        named = [msgspec.json.decode(row.body, type=Sender) for row in senders]
+        return report_page(
+            Subject(
+                body=body,
+                vkey=self._keys.history.at(body.size).vkey,
+                checkpoint=note.decode(),
+                bundles=[parse_bundle(raw) for raw in bundles],
+                forms={row.digest.hex(): read_form(row.body) for row in forms},
+                senders={sender.id: sender.legal_name for sender in named},
+            )
+        )
 
     async def _checkpoint(self, snapshot: Snapshot, scope: Scope) -> tuple[int, bytes]:
         head = await snapshot.head()

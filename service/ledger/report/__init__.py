@@ -1,0 +1,1 @@
+"""The report of an export: what a regulator's employee reads first."""

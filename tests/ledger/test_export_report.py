@@ -1,0 +1,154 @@
+"""The report of an export: everything is said, everything is escaped, and nothing comes from elsewhere."""
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from service.core.bundle import parse_bundle
+from service.core.events import parse_form
+from service.core.events.parsing import CONFIGURING, SubmittedEvent
+from service.core.export.contents import ExportBody
+from service.core.law.question import parse_question
+from service.ledger.check import Asked
+from service.ledger.export_ports import ExportLanguage
+from service.ledger.report.markup import join, tag
+from service.ledger.report.page import WORDS, Subject, report_page
+from tests.support.small_ledger import SmallLedger
+
+HOSTILE = "</script><img src=x onerror=alert(1)>&\"'"
+FORM = {
+    "language": "en",
+    "title": f"News {HOSTILE}",
+    "text": f"Acme may mail me.\n{HOSTILE}",
+    "boxes": [
+        {
+            "name": "news",
+            "label": f"Yes {HOSTILE}",
+            "default": "ticked",
+            "categories": ["newsletter"],
+            "channels": ["email"],
+            "senders": ["acme"],
+        }
+    ],
+}
+
+
+async def subject(language: ExportLanguage, address: str = "jane@example.org") -> Subject:
+    """A history with a form, a withdrawal and an answer, as the report is handed it."""
+    ledger = await SmallLedger().begin("acme")
+    _, published = await ledger.configuration.publish_form(FORM)
+    tick = {"sender": "acme", "form": published.digest, "box": "news", "method": "ticked"}
+    await ledger.record("consent_granted", "jane@example.org", **tick, evidence={"user_agent": HOSTILE})
+    await ledger.record("consent_withdrawn", "jane@example.org", sender="acme", scope="all_marketing")
+    body = {
+        "sender": "acme",
+        "category": "newsletter",
+        "channel": "email",
+        "kind": "commercial",
+        "recipient": {"country": "NL", "kind": "consumer"},
+        "message": {"optout": True, "identity": True},
+    }
+    asked = Asked(parse_question(body), ledger.address(address), with_token=False)
+    bundle = parse_bundle(await ledger.proofs.bundle(asked, disclose=True))
+    return Subject(
+        body=ExportBody(
+            origin=ledger.keys.origin,
+            scope="addresses",
+            subjects=("0" * 64,),
+            log=False,
+            disclosed=True,
+            language=language,
+            size=11,
+            recorded_at="2026-11-25T03:00:00.000Z",
+        ),
+        vkey=ledger.keys.signer.verifier.vkey,
+        checkpoint=bundle.checkpoint,
+        bundles=[bundle],
+        forms={published.digest: parse_form(FORM)},
+        senders={"acme": f"Acme B.V. {HOSTILE}"},
+    )
+
+
+class Reader(HTMLParser):
+    """Counts elements, keeps what would be fetched, and requires every element to be closed."""
+
+    VOID = frozenset({"meta", "img", "br", "link"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.names: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.names.add(name)
+        self.attributes += attributes
+        if name not in self.VOID:
+            self.open.append(name)
+
+    def handle_endtag(self, name: str) -> None:
+        """Require it to be the one that is open."""
+        assert self.open.pop() == name
+
+    def handle_data(self, text: str) -> None:
+        """Keep the text."""
+        self.text += text
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+async def test_it_says_who_what_when_and_why_with_the_form_as_it_was_shown(language: ExportLanguage) -> None:
+    words = WORDS[language]
+    text = Reader(report_page(await subject(language))).text
+    for said in (
+        "jane@example.org",
+        words.events["consent_granted"],
+        words.events["consent_withdrawn"],
+        words.defaults["ticked"],
+        words.used,
+        words.deny,
+        "GDPR 7(3)",
+        *(name for name, _, _ in words.levels),
+        words.not_shown,
+        FORM["text"],
+    ):
+        assert str(said) in text, said
+
+
+async def test_an_address_of_which_nothing_is_recorded_is_said_to_be_absent() -> None:
+    assert WORDS["en"].nothing in Reader(report_page(await subject("en", "nobody@example.org"))).text
+
+
+async def test_what_anybody_recorded_is_text_and_nothing_is_fetched_or_run() -> None:
+    page = report_page(await subject("en"))
+    found = Reader(page)
+    assert found.open == []
+    assert found.names.isdisjoint({"script", "img", "link", "iframe", "object", "form", "a"})
+    named = {name for name, _ in found.attributes}
+    assert not [name for name in named if name.startswith("on") or name in ("src", "href", "style")]
+    assert HOSTILE in found.text
+    assert "url(" not in page
+    assert re.search(r"default-src 'none'.*style-src 'sha256-", page)
+
+
+async def test_headings_go_down_one_level_at_a_time_and_the_language_is_said() -> None:
+    page = report_page(await subject("nl"))
+    assert page.startswith('<!doctype html>\n<html lang="nl">')
+    levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_every_type_of_the_vocabulary_about_an_address_has_a_name(language: ExportLanguage) -> None:
+    types = {str(kind.__struct_config__.tag) for kind in SubmittedEvent.__args__ if kind not in CONFIGURING}
+    assert types <= WORDS[language].events.keys()
+
+
+def test_only_markup_is_markup() -> None:
+    assert join("<b>", tag("b", "<i>", title='"x"')) == '&lt;b&gt;<b title="&quot;x&quot;">&lt;i&gt;</b>'
