@@ -13,8 +13,10 @@ import pytest
 
 from service.storage.migrate import upgrade
 from service.wiring.embedded import EmbeddedPostgres
+from tests.support.nats_server import nats_program
 from tests.support.program_nursery import Nursery, a_nursery
 from tests.support.turmoil import Turmoil, first_arrivals, turmoil, withdrawals
+from tests.support.turmoil_jetstream import jetstream_reader
 
 PAUSE_SECONDS = 0.1
 SOAKED = int(os.environ.get("TURMOIL_EVENTS", "20000"))
@@ -74,6 +76,20 @@ async def test_every_withdrawal_arrives_in_order_while_receiver_workers_and_serv
         assert set(world.deeds) == {"kill_worker", "kill_service", "lose_receiver", "upset_receiver"}
 
 
+@pytest.mark.interop
+async def test_behind_a_broker_too_every_withdrawal_arrives_while_relays_and_broker_are_killed(
+    database_dsn: str, tmp_path: Path, nursery: Nursery
+) -> None:
+    nats_program()  # or it is skipped
+    async with (
+        turmoil(database_dsn, tmp_path, nursery, seed=3) as world,
+        jetstream_reader(world, tmp_path / "jetstream") as relayed,
+    ):
+        recorded = await through(world, 300, rounds=2, seconds=240, extra=relayed)
+        none_missed_none_reordered(world, recorded)
+        assert set(world.deeds) >= {"kill_service", "kill_relay", "kill_broker"}
+
+
 @pytest.mark.soak
 async def test_twenty_thousand_withdrawals_arrive_while_postgresql_is_killed_too(
     durable_server: EmbeddedPostgres, tmp_path: Path, nursery: Nursery
@@ -88,9 +104,12 @@ async def test_twenty_thousand_withdrawals_arrive_while_postgresql_is_killed_too
         again.append(await asyncio.to_thread(EmbeddedPostgres.start, durable_server.directory))
 
     try:
-        async with turmoil(durable_server.dsn, tmp_path, nursery, seed=2) as world:
-            rounds = max(SOAKED // 200, 2)
-            recorded = await through(world, SOAKED, rounds=rounds, seconds=900, extra=(kill_postgresql,))
+        async with (
+            turmoil(durable_server.dsn, tmp_path, nursery, seed=2) as world,
+            jetstream_reader(world, tmp_path / "jetstream") as relayed,
+        ):
+            rounds, extra = max(SOAKED // 200, 2), (kill_postgresql, *relayed)
+            recorded = await through(world, SOAKED, rounds=rounds, seconds=900, extra=extra)
             none_missed_none_reordered(world, recorded)
             assert set(world.deeds) >= {"kill_worker", "kill_service", "lose_receiver", "kill_postgresql"}
     finally:

@@ -19,9 +19,14 @@ STREAM = "CONSENT"
 _PLACES = "/usr/sbin:/usr/local/sbin"
 
 
+def find_nats() -> str | None:
+    """Where the server's program is, if it is installed."""
+    return shutil.which("nats-server") or shutil.which("nats-server", path=_PLACES)
+
+
 def nats_program() -> str:
     """Where the server's program is; skips the test where it is not installed."""
-    found = shutil.which("nats-server") or shutil.which("nats-server", path=_PLACES)
+    found = find_nats()
     if found is None:
         pytest.skip("no nats-server (on Debian: apt install nats-server)")
     return found

@@ -29,6 +29,7 @@ import msgspec
 import service.cli.audit
 import service.cli.import_list.command
 import service.cli.keys
+import service.cli.relay
 import service.cli.serve
 import service.storage.migrate  # noqa: F401 - imported to be there
 from service.cli.entry import explain, run

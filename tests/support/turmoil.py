@@ -22,7 +22,7 @@ from service.wiring.clock import now_ms
 from service.wiring.compose import open_services
 from tests.support.http_service import withdrawal
 from tests.support.program_nursery import ROOT, Nursery, Run, Wanted
-from tests.support.turmoil_readers import FeedReader, Heard, follow, poll
+from tests.support.turmoil_readers import FeedReader, Heard, Hearing, follow, poll
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 from tests.support.workload import NAME, ORIGIN_HOST, SENDER, Event
 
@@ -43,7 +43,7 @@ class Turmoil:
     received: list[Received] = field(default_factory=list)
     deeds: dict[str, int] = field(default_factory=dict)
     subscription: str = ""
-    readers: dict[str, FeedReader] = field(default_factory=dict)
+    readers: dict[str, Hearing] = field(default_factory=dict)
     _reading: list[asyncio.Task[None]] = field(default_factory=list)
     _services: list[Run] = field(default_factory=list)
     _ports: list[int] = field(default_factory=list)
@@ -73,8 +73,9 @@ class Turmoil:
         self._services = [self._serve(port) for port in self._ports]
         self._workers = [await self._worker() for _ in range(2)]
         for name, read in (("long poll", poll), ("stream", follow)):
-            self.readers[name] = FeedReader(self._ports, self._key, random.Random(self.chance.random()))  # noqa: S311 - a run that can be repeated
-            self._reading.append(self.readers[name].start(read))
+            reader = FeedReader(self._ports, self._key, random.Random(self.chance.random()))  # noqa: S311 - a run that can be repeated
+            self.readers[name] = reader
+            self._reading.append(reader.start(read))
 
     async def end(self) -> None:
         """Stop what still runs."""
@@ -168,10 +169,11 @@ class Turmoil:
     def _serve(self, port: int) -> Run:
         arguments = ["serve", "--port", str(port)]
         output = self.data / "services.log"
-        wanted = Wanted(arguments, self._environment())
+        wanted = Wanted(arguments, self.environment())
         return self.nursery.start(wanted, output=output, errors=output)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What every program of the turmoil finds."""
         return {
             **os.environ,
             "DATABASE_URL": self.dsn,
@@ -187,7 +189,7 @@ class Turmoil:
             cwd=ROOT,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            env=self._environment(),
+            env=self.environment(),
         )
 
     def heard(self) -> dict[str, list[Heard]]:

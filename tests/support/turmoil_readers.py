@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
@@ -17,6 +17,14 @@ _CUT = (aiohttp.ClientError, TimeoutError, ValueError, ConnectionError)
 
 Heard = tuple[str, int]
 """Subject and position."""
+
+
+class Hearing(Protocol):
+    """Whoever hears, in whichever way."""
+
+    @property
+    def heard(self) -> list[Heard]:
+        """What came, in the order of arrival."""
 
 
 @dataclass(slots=True)
