@@ -61,6 +61,7 @@ ROUTES = (
     rulebooks.read_rulebook,
     rulebooks.try_rulebook,
     subjects.erase_subject,
+    subjects.look_up_subject,
     deliveries.list_attempts,
     deliveries.list_deliveries,
     subscriptions.create_subscription,

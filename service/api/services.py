@@ -23,6 +23,7 @@ from service.ledger.feed import Feed
 from service.ledger.intake import Intake
 from service.ledger.kept_answers import KeptAnswers
 from service.ledger.keys import LedgerKeys
+from service.ledger.person.file import Lookup
 from service.ledger.prove import Proofs
 from service.ledger.publications import Publications
 from service.ledger.published import PublishedLog
@@ -55,6 +56,7 @@ class LedgerServices:
     publications: Publications
     rehearsal: Rehearsal
     erasures: Erasures
+    lookup: Lookup
     kept_answers: KeptAnswers
     subscriptions: Subscriptions
     webhook_key: Ed25519PublicKey

@@ -31,6 +31,7 @@ _COMMANDS = {
         "Begin, look at, pause, resume and end webhooks.",
     ),
     "check": ("service.cli.check", "check", "Ask a running service: may this be sent?"),
+    "why": ("service.cli.why", "why", "Answer a person: why did you mail me, and what do you hold?"),
     "erase": ("service.cli.erase", "erase", "Destroy everything that is held of a person."),
     "scrub": ("service.cli.scrub", "scrub", "Leave nothing of erased keys in the database's files."),
     "import": (

@@ -33,6 +33,7 @@ from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
 from service.ledger.packs import shipped_packs
 from service.ledger.past import Past
+from service.ledger.person.file import Lookup
 from service.ledger.ports import UNMETERED, Bell, Clock, Failpoint, Meter
 from service.ledger.prove import Proofs
 from service.ledger.publications import Publications
@@ -175,6 +176,7 @@ class LedgerParts:
             publications=Publications(store, opener, admission),
             rehearsal=Rehearsal(store, admission, catalogue, opener, clock=now_ms, stopwatch=time.monotonic),
             erasures=self.erasing(appender),
+            lookup=Lookup(store, admission, opener, catalogue, checks),
             kept_answers=KeptAnswers(self.answers, keys, clock=now_ms, random=os.urandom),
             subscriptions=self.subscriptions,
             webhook_key=webhook_signing_key(keys.wrapping_key).public_key(),

@@ -62,6 +62,37 @@ RECEIPT: Final[Json] = {
     "replayed": False,
 }
 CHECKPOINT: Final = _NOTE
+PERSON_FILE: Final[Json] = {
+    "address": ADDRESS,
+    "subject": HASH,
+    "position": 1043,
+    "as_of": "2026-11-23T10:15:01.250Z",
+    "events": [
+        {
+            "index": 1042,
+            "recorded_at": "2026-11-23T10:15:01.250Z",
+            "occurred_at": "2026-11-23T10:15:00.000Z",
+            "type": "consent_granted",
+            "sentence": "You gave Acme B.V. consent to “newsletter” by e-mail.",
+            "event": {"type": "consent_granted", "sender": "acme"},
+            "evidence": {"ip": "192.0.2.7"},
+        }
+    ],
+    "answers": [
+        {
+            "sender": "acme",
+            "category": "newsletter",
+            "channel": "email",
+            "decision": "allow",
+            "reason_code": "CONSENT",
+            "explanation": "Yes, this message may be sent.",
+        }
+    ],
+    "forms": {},
+    "senders": {},
+    "linked_addresses": [],
+    "letter": {"language": "en", "text": "What we hold about …", "html": "<!doctype html>…"},
+}
 ERASED: Final[Json] = {"erased_events": 3, "notice": RECEIPT, "linked_addresses": 0}
 HEADERS: Final = {
     "List-Unsubscribe": "<https://consent.example/u/1a2b3c>",

@@ -30,6 +30,7 @@ from service.api.contract.parts import (
 from service.api.contract.shapes import ref
 from service.api.feed import SSE
 from service.ledger.cloud_events import MEDIA_TYPE as CLOUD_EVENT
+from service.ledger.person.iso27560 import MEDIA_TYPE as JSON_LD
 
 _PUBLISHED: Final = {201: (in_json("Published", ex.PUBLISHED),), 200: (in_json("Published", ex.PUBLISHED),)}
 _ONE_CLICK: Final[Schema] = {
@@ -142,6 +143,19 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         },
         tuple(Content(kind, _ONE_CLICK, {"List-Unsubscribe": "One-Click"}) for kind in FORM_DATA),
         refusals=("nothing-chosen", "unknown-link", "request-timeout", "content-too-large"),
+    ),
+    ("post", "/v1/subjects/lookup"): Operation(
+        "lookUpSubject",
+        PERSON,
+        "Look a person up",
+        {
+            200: (
+                in_json("PersonFile", ex.PERSON_FILE),
+                Content(JSON_LD, {"type": "object"}, {"@context": {}, "@graph": []}),
+            )
+        },
+        (in_json("LookupRequest", {"address": ex.ADDRESS, "language": "nl"}),),
+        refusals=("address", "validation"),
     ),
     ("post", "/v1/subjects/erase"): Operation(
         "eraseSubject",

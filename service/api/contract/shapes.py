@@ -19,7 +19,7 @@ from service.api.principal import SCOPES
 from service.api.problem_types import PROBLEM_TYPES
 from service.api.problems import Problem
 from service.api.rulebooks import DryRunBody, DryRunResult
-from service.api.subjects import EraseBody, ErasedBody
+from service.api.subjects import Erased, EraseRequest, LookupRequest, PersonFile
 from service.api.subscriptions import (
     NothingBody,
     ReplayBody,
@@ -55,9 +55,10 @@ MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
 _TYPES: Final = (
     *(AnswerBody, AskedBody, Bundle, CampaignSummary, DryRunBody, DryRunResult, Form, IssuedKeyBody, KeyBody),
     *(LinkBody, LinkRequest, NewKeyBody, Problem, PublishedBody, Question, ReceiptBody, RefusedLine),
-    *(RulebookDocument, Sender, SenderBody, SubmittedEvent, WayOutBody, EraseBody, ErasedBody),
+    *(RulebookDocument, Sender, SenderBody, SubmittedEvent, WayOutBody),
     *(NothingBody, ReplayBody, ReplayView, RotationBody, SecretView, SubscriptionBody, SubscriptionView),
     *(TestView, UrlBody),
+    *(EraseRequest, Erased, LookupRequest, PersonFile),
 )
 _RENAMED: Final = {
     "AddressBody": "AddressInput",
@@ -75,8 +76,6 @@ _RENAMED: Final = {
     "SubscriptionBody": "NewSubscription",
     "SubscriptionView": "Subscription",
     "TestView": "TestEvent",
-    "EraseBody": "EraseRequest",
-    "ErasedBody": "Erased",
     # Two types of one name are told apart by their modules.
     "service.core.law.rulebook.Sender": "RulebookSender",
     "service.ledger.catalogue.Sender": "Sender",

@@ -67,3 +67,16 @@ def test_an_address_from_standard_input_cannot_be_asked_about(told: Client, data
     refused = run(told, data, "erase", "-", text="paul@example.org\n")
     assert refused.returncode == 2
     assert "--yes" in refused.stderr
+
+
+def test_a_person_is_answered_in_a_letter_or_in_data(told: Client, data: Path, tmp_path: Path) -> None:
+    page, proof = tmp_path / "letter.html", tmp_path / "proof.json"
+    letter = run(told, data, "why", "-", "--lang", "nl", "--country", "NL", text="jane.canary@example.org\n")
+    assert letter.returncode == 0, letter.stderr
+    assert letter.stdout.startswith("Wat wij over jane.canary@example.org hebben vastgelegd")
+    asked = ("why", "jane.canary@example.org", "--html", str(page), "--proof", str(proof))
+    assert run(told, data, *asked).stdout == ""
+    assert page.read_text().startswith("<!doctype html>")
+    assert run(told, data, "verify", str(proof)).returncode == 0
+    records = json.loads(run(told, data, "why", "jane.canary@example.org", "--iso27560").stdout)
+    assert any(node["@type"] == "dpv:ConsentRecord" for node in records["@graph"])
