@@ -237,6 +237,17 @@ FROM subscription s CROSS JOIN LATERAL (
 ) w
 WHERE s.ledger_id = $1 AND ($2::text IS NULL OR s.subscription_id = $2) ORDER BY s.created_at_ms, s.subscription_id
 
+-- quiet --
+-- Enabled ones (or this one, if it is) to which nothing was sent since and nothing is on its way.
+SELECT s.subscription_id FROM subscription s
+WHERE s.ledger_id = $1 AND s.status = 'enabled' AND ($3::text IS NULL OR s.subscription_id = $3)
+  AND s.enabled_at_ms <= $2 AND coalesce(s.last_success_ms, 0) <= $2 AND coalesce(s.last_failure_ms, 0) <= $2
+  AND NOT EXISTS (
+      SELECT FROM delivery d
+      WHERE d.ledger_id = $1 AND d.subscription_id = s.subscription_id AND d.lane = 'control'
+        AND d.recorded_at_ms > $2)
+ORDER BY s.subscription_id
+
 -- lock_subscription --
 SELECT status FROM subscription WHERE ledger_id = $1 AND subscription_id = $2 FOR UPDATE
 

@@ -1,7 +1,7 @@
 """A ledger's subscriptions on PostgreSQL: made, looked at, paused, resumed, deleted."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +64,19 @@ class PostgresSubscriptions:
             await self._put_control(connection, event)
             if status is not None:
                 await connection.fetch(SQL["set_status"], self._ledger_id, subscription_id, status, None)
+
+    async def quiet(self, since_ms: int) -> list[str]:
+        """Enabled subscriptions to which nothing was sent since, and nothing is on its way."""
+        return [row[0] for row in await self._fetch("quiet", since_ms, None)]
+
+    async def tell_quiet(self, subscription_id: str, event: NewDelivery, since_ms: int) -> bool:
+        """Make a control delivery if that is still so: of several workers, one does."""
+        with suppress(NotFoundError):
+            async with self._locked(subscription_id) as connection:
+                if await connection.fetch(SQL["quiet"], self._ledger_id, since_ms, subscription_id):
+                    await self._put_control(connection, event)
+                    return True
+        return False
 
     async def resume(self, subscription_id: str, event: NewDelivery, now_ms: int) -> None:
         """Enable, forget old failures, send what waits now; and make a control delivery."""

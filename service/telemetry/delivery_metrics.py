@@ -1,5 +1,6 @@
 """Metrics of deliveries: attempts by outcome, how late events arrived, what each subscription has waiting."""
 
+import warnings
 from functools import partial
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -59,6 +60,9 @@ class LedgerDeliveryMetrics:
         """Set what waits, by subscription and status; forget those that are gone."""
         for labels in list(self._metrics.backlog._metrics):  # noqa: SLF001 - the library lists labels no other way
             if labels[0] == self._ledger and labels[1:] not in backlogs:
-                self._metrics.backlog.remove(*labels)
+                # Where several processes count together, what one of them wrote cannot be taken out again.
+                self._metrics.backlog.labels(*labels).set(0)
+                with warnings.catch_warnings(action="ignore", category=UserWarning):
+                    self._metrics.backlog.remove(*labels)
         for labels, count in backlogs.items():
             self._metrics.backlog.labels(self._ledger, *labels).set(count)

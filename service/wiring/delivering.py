@@ -17,6 +17,7 @@ from service.delivery.sender import Sender
 from service.delivery.worker import Worker
 from service.ledger.dispatch import Dispatch, Parts
 from service.ledger.feed import Feed
+from service.ledger.heartbeats import Heartbeats
 from service.ledger.opening import Opener
 from service.ledger.ports import Clock
 from service.ledger.subscriptions import Subscriptions
@@ -25,6 +26,7 @@ from service.settings import Settings
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.deliveries import PostgresDeliveries
 from service.storage.head_watch import HeadWatch, Watches
+from service.storage.subscriptions import PostgresSubscriptions
 from service.telemetry.delivery_metrics import DeliveryMetrics, LedgerDeliveryMetrics
 from service.telemetry.metrics import Metrics
 from service.wiring.clock import now_ms
@@ -36,6 +38,7 @@ from service.wiring.observing import metrics_served
 from service.wiring.pools import pooled
 
 _SURVEY_SECONDS = 15.0
+_BEAT_SECONDS = 300.0
 _LEDGERS_SECONDS = 5.0
 _POOL_SIZE = 4
 _log = structlog.get_logger(__name__)
@@ -47,6 +50,7 @@ class Delivering:
 
     workers: dict[int, Worker] = field(default_factory=dict)
     watches: dict[int, HeadWatch] = field(default_factory=dict)
+    heartbeats: dict[int, Heartbeats] = field(default_factory=dict)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self, ledger_id: int) -> None:
@@ -88,6 +92,7 @@ async def delivering(
                 if run:
                     parts.start(row.ledger_id)
                     chores.append(asyncio.create_task(_survey(subscriptions, meter)))
+                    chores.append(asyncio.create_task(_beat(parts.heartbeats[row.ledger_id])))
 
         await open_new()
         if run:
@@ -136,6 +141,9 @@ def _open(  # noqa: PLR0913 - what a worker is made of
         meter=meter,
         origin=row.origin,
     )
+    delivering.heartbeats[row.ledger_id] = Heartbeats(
+        PostgresSubscriptions(pool, row.ledger_id), row.origin, clock=clock, random=os.urandom
+    )
     return ledger.subscriptions
 
 
@@ -150,6 +158,14 @@ async def _survey(subscriptions: Subscriptions, meter: LedgerDeliveryMetrics) ->
                 }
             )
         await asyncio.sleep(_SURVEY_SECONDS)
+
+
+async def _beat(heartbeats: Heartbeats) -> None:
+    """Let endpoints that hear nothing for a day know that they are still told."""
+    while True:
+        with suppress(LedgerError):
+            await heartbeats.beat()
+        await asyncio.sleep(_BEAT_SECONDS)
 
 
 async def _again(open_new: Callable[[], Awaitable[None]]) -> None:

@@ -15,12 +15,15 @@ async def test_a_replay_goes_slowly_and_under_the_same_ids(world: World, receive
     await world.go()
     first = {one.position: one.headers["webhook-id"] for one in receiver.events}
     del receiver.requests[:]
+    world.clock.stop()
     await world.subscriptions.replay(name, Span(positions[0], positions[-1]), only_dead=False)
     await world.go()
-    assert len(receiver.positions) <= 7, "at most twenty a second, and a burst of five"
-    for _ in range(3):
-        world.clock.move(seconds=1)
-        await world.go()
+    assert len(receiver.positions) == 5, "at once"
+    world.clock.move(seconds=0.1)
+    await world.go()
+    assert len(receiver.positions) == 7, "twenty a second"
+    world.clock.move(seconds=1)
+    await world.go()
     assert {one.position: one.headers["webhook-id"] for one in receiver.events} == first
     assert (await world.status(name)).replay_cursor is None
 
@@ -118,3 +121,28 @@ async def test_a_subscriber_hears_its_own_id_for_a_person_until_that_is_erased(
     first, second = receiver.events
     assert first.event["data"]["external_id"] == "crm-canary-7"
     assert "external_id" not in second.event["data"]
+
+
+async def test_an_endpoint_that_hears_nothing_for_a_day_gets_a_verification(
+    world: World, receiver: Receiver
+) -> None:
+    use = world.delivering.heartbeats[world.service.ledger_id]
+    await world.subscribe(receiver)
+    assert await use.beat() == 0
+    world.clock.move(hours=25)
+    assert await use.beat() == 1
+    assert await use.beat() == 0, "one a day, however many workers ask"
+    await world.go()
+    assert [one.type for one in receiver.requests] == ["subscription.verification"] * 2
+    world.clock.move(hours=23)
+    await world.happen()
+    await world.go()
+    world.clock.move(hours=2)
+    assert await use.beat() == 0, "it has heard of something since"
+
+
+async def test_a_paused_endpoint_gets_no_heartbeat(world: World, receiver: Receiver) -> None:
+    name = await world.subscribe(receiver)
+    await world.subscriptions.pause(name)
+    world.clock.move(days=3)
+    assert await world.delivering.heartbeats[world.service.ledger_id].beat() == 0

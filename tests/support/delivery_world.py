@@ -21,13 +21,18 @@ CHANGES = Filter(types=frozenset({"consent_granted", "consent_withdrawn"}))
 
 @dataclass(slots=True)
 class Clock:
-    """The machine's, so much ahead."""
+    """The machine's, so much ahead; or stopped."""
 
     ahead_ms: int = 0
+    stopped_ms: int | None = None
 
     def __call__(self) -> int:
         """Milliseconds since 1970."""
-        return now_ms() + self.ahead_ms
+        return (now_ms() if self.stopped_ms is None else self.stopped_ms) + self.ahead_ms
+
+    def stop(self) -> None:
+        """Let no time pass but what `move` says, however slow the machine is."""
+        self.stopped_ms = now_ms()
 
     def move(self, **spans: float) -> None:
         """Let time pass: `seconds`, `minutes`, `hours`, `days`."""
