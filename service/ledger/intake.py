@@ -27,6 +27,10 @@ class Intake:
         """Whether new work should be refused early; a no should not."""
         return self._appender.overloaded
 
+    def now_ms(self) -> int:
+        """The time, in milliseconds since 1970: nothing that is declared may lie after it."""
+        return self._clock()
+
     def turn_away(self, events: int) -> None:
         """Note that so many were refused because too many wait."""
         self._appender.meter.turned_away(events)

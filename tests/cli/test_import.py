@@ -272,6 +272,11 @@ def test_a_list_without_headings_has_to_be_explained(program: Program, tmp_path:
     assert counts(program, given, *EXPORTED, "--map", "address=2", "--map", "status=1")["no"] == 2
 
 
+def test_a_list_in_which_nobody_says_no_is_wondered_at(program: Program, tmp_path: Path) -> None:
+    given = a_list(tmp_path / "list.csv", "a@example.org,x", header="email,abgemeldet am")
+    assert "No column tells who said no" in program.run(given, *EXPORTED).stderr
+
+
 def test_rows_without_a_time_wait_for_that_of_the_export(program: Program, tmp_path: Path) -> None:
     told = counts(program, a_list(tmp_path / "list.csv", "a@example.org,subscribed,,"), status=1)
     assert "exported" in told["problems"][0]["problem"]

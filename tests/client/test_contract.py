@@ -30,43 +30,23 @@ OTHERS = {
 }
 CONFIGURING = "done by people, with the command line or by hand, and not by a program that sends"
 FOR_AUDITORS = "read by verifiers and mirrors, which must not need a client of the operator"
+FOR_OTHERS = "for people, generators of clients and the platform that runs the service"
 NOT_SPOKEN = {
-    "streamEvents": "the same events as listEvents, whose long poll needs no connection to be watched over",
-    "showWayOut": "for the person who is addressed",
-    "useWayOut": "for the person who is addressed, and for mail providers",
-    "eraseSubject": "for whoever answers requests of data subjects; no sender holds its scope",
-    "lookUpSubject": "for whoever answers requests of data subjects; no sender holds its scope",
-    "listForms": CONFIGURING,
-    "readForm": CONFIGURING,
-    "listSenders": CONFIGURING,
-    "publishRulebook": CONFIGURING,
-    "readRulebook": CONFIGURING,
-    "readOldRulebook": CONFIGURING,
-    "listRulebooks": CONFIGURING,
-    "tryRulebook": CONFIGURING,
-    "issueKey": CONFIGURING,
-    "listKeys": CONFIGURING,
-    "revokeKey": CONFIGURING,
-    "createSubscription": CONFIGURING,
-    "listSubscriptions": CONFIGURING,
-    "readSubscription": CONFIGURING,
-    "deleteSubscription": CONFIGURING,
-    "enableSubscription": CONFIGURING,
-    "moveSubscription": CONFIGURING,
-    "pauseSubscription": CONFIGURING,
-    "rotateSecret": CONFIGURING,
-    "sendTest": CONFIGURING,
-    "replayRange": CONFIGURING,
-    "listDeliveries": CONFIGURING,
-    "listAttempts": CONFIGURING,
-    "readCheckpoint": FOR_AUDITORS,
-    "readTile": FOR_AUDITORS,
-    "isAlive": "for the platform that runs the service",
-    "readMetrics": "for the platform that runs the service",
-    "readContract": "for generators of clients",
-    "readDocs": "for people",
-    "readProblem": "for people",
+    "/v1/events/stream": "the same as listEvents, whose long poll needs no connection to be watched over",
+    "/v1/imports": "done once, with `consent-ledger import`, which speaks recordEvents through this client",
+    "/v1/subjects/": "for whoever answers requests of data subjects; no sender holds these scopes",
+    "/u/": "for the person who is addressed, and for mail providers",
+    "/v1/forms": CONFIGURING,
+    "/v1/senders": CONFIGURING,
+    "/v1/rulebook": CONFIGURING,
+    "/v1/keys": CONFIGURING,
+    "/v1/subscriptions": CONFIGURING,
+    "/log/": FOR_AUDITORS,
+    "/v1/exports": FOR_AUDITORS,
+    "/v1/bundles": FOR_AUDITORS,
+    **dict.fromkeys(("/livez", "/metrics", "/openapi.json", "/docs", "/problems/"), FOR_OTHERS),
 }
+"""By how their paths begin: what the client leaves to others, and why."""
 
 
 def contract() -> dict[str, tuple[str, str]]:
@@ -79,8 +59,9 @@ def contract() -> dict[str, tuple[str, str]]:
 
 
 def test_every_operation_is_spoken_or_left_out_for_a_reason() -> None:
-    assert not METHODS.keys() & NOT_SPOKEN.keys()
-    assert METHODS.keys() | NOT_SPOKEN.keys() == contract().keys()
+    left = {name: path for name, (_, path) in contract().items() if name not in METHODS}
+    undecided = [name for name, path in left.items() if not path.startswith(tuple(NOT_SPOKEN))]
+    assert not undecided, "speak it in service.client, or say here why not"
 
 
 def test_what_is_spoken_is_what_the_contract_says() -> None:

@@ -1,7 +1,6 @@
 """The schemas of the contract: those of the types that read and write, and what the types cannot say.
 
-JSON Schema 2020-12, as OpenAPI 3.1 has it. The files in `schemas/` are stricter about texts; these are such
-that a generator makes types of them that read well.
+JSON Schema 2020-12; `schemas/` is stricter about texts, these are for generators of types that read well.
 """
 
 import re
@@ -14,6 +13,7 @@ from service.api.campaigns import CampaignSummary, RefusedLine
 from service.api.checks import AnswerBody, AskedBody
 from service.api.configuration import PublishedBody, SenderBody
 from service.api.events import ReceiptBody
+from service.api.imports import ImportAnswer, ImportRequest
 from service.api.keys import IssuedKeyBody, KeyBody, NewKeyBody
 from service.api.principal import SCOPES
 from service.api.problem_types import PROBLEM_TYPES
@@ -57,8 +57,7 @@ _TYPES: Final = (
     *(LinkBody, LinkRequest, NewKeyBody, Problem, PublishedBody, Question, ReceiptBody, RefusedLine),
     *(RulebookDocument, Sender, SenderBody, SubmittedEvent, WayOutBody),
     *(NothingBody, ReplayBody, ReplayView, RotationBody, SecretView, SubscriptionBody, SubscriptionView),
-    *(TestView, UrlBody),
-    *(EraseRequest, Erased, LookupRequest, PersonFile),
+    *(TestView, UrlBody, ImportAnswer, ImportRequest, EraseRequest, Erased, LookupRequest, PersonFile),
 )
 _RENAMED: Final = {
     "AddressBody": "AddressInput",

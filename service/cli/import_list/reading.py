@@ -15,6 +15,7 @@ import click
 from service.cli.check_file.table import BOMS, delimiter_of, looks_like_address
 
 CELL_CHARS_MAX: Final = 131_072
+NAMES_MAX: Final = 1_000
 LINE_COLUMN, PROBLEM_COLUMN = "import_line", "import_problem"
 """The first two columns of a list of refused rows; they are passed over when it is imported again."""
 
@@ -156,29 +157,45 @@ def _records(file: io.TextIOBase, delimiter: str) -> Iterator[tuple[int, int, li
 
 def _header(path: Path, encoding: str, delimiter: str) -> tuple[list[str], bool]:
     with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
-        _, _, first = next(_records(file, delimiter))
+        _, _, first = next(_records(file, delimiter), (1, 1, None))
+    if first is None:
+        raise click.ClickException(f"{path} is empty")
     if isinstance(first, str):
         raise click.ClickException(f"{path}: the first row cannot be read: {first}")
     if any("@" in cell or looks_like_address(cell) for cell in first):
         return [str(number) for number in range(1, len(first) + 1)], False
     names = [cell.strip() for cell in first]
+    if not _is_text("".join(names)):
+        raise click.ClickException(
+            f"{path}: the headings cannot be read as {encoding}: choose another --encoding"
+        )
     if len({*names}) != len(names):
         # A column that cannot be named apart from another is still kept, under its number.
         names = [f"{name} ({at})" if names.count(name) > 1 else name for at, name in enumerate(names, 1)]
     return names, True
 
 
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _names(path: Path, encoding: str) -> list[str]:
-    """The names in the first objects, in their order."""
+    """The names in all objects, in their order: a no may be the first to have a column of its own."""
     names: dict[str, None] = {}
-    with path.open(encoding=encoding, errors="surrogateescape") as file:
-        for line, _ in zip(file, range(1_000), strict=False):
+    with path.open(encoding=encoding, errors="surrogateescape", newline="\n") as file:
+        for line in file:
             try:
                 found = json.loads(line)
             except (ValueError, RecursionError):
                 continue
             if isinstance(found, dict):
-                names |= dict.fromkeys(name for name in found if name not in _OURS)
+                names |= dict.fromkeys(name for name in found if name not in _OURS and _is_text(name))
+            if len(names) > NAMES_MAX:
+                raise click.ClickException(f"{path}: its objects have more than {NAMES_MAX} different names")
     return list(names)
 
 

@@ -26,6 +26,8 @@ _MEANT: Final = {
     "bounced": ("the address is dead", "no"),
 }
 
+_LEAVING: Final = frozenset({"status", "opt_out", "opted_out_at", "complaint"})
+
 
 def console() -> Console:
     """Where people are told things beside the result."""
@@ -46,6 +48,8 @@ def show_columns(say: Console, sheet: Sheet, mapping: ColumnMap) -> None:
     for heading in sheet.header:
         table.add_row(Text(heading), Text(meant.get(heading, "kept as evidence")))
     say.print(table)
+    if mapping.always is None and not mapping.columns.keys() & _LEAVING:
+        say.print(Text("No column tells who said no. If one does, say so, as --map opt_out=COLUMN.", "bold"))
     if mapping.always is not None:
         say.print(Text(f"A row that tells no status is taken for {mapping.always}."))
 
