@@ -20,7 +20,7 @@ BIN := .venv/bin
 READY := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint style types imports format bench soak fuzz interop wheel sbom pip-audit clean
+.PHONY: help run test lint style types imports format bench soak fuzz interop wheel sbom pip-audit checkov crds clean
 
 help: ## What there is to ask for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,14 @@ sbom: $(READY) ## Write what is in the image to build/sbom.cdx.json (CycloneDX),
 
 pip-audit: $(READY) ## Look for known vulnerabilities in what is in the image
 	@.ci/pip-audit
+
+checkov: $(READY) ## Look for weaknesses in the manifests and the Containerfile (fetches Checkov)
+	@$(BIN)/python -m tests.support.kustomize build/k8s
+	@cp Containerfile build/k8s/Dockerfile
+	@.uv/bin/uv tool run --quiet --from checkov==3.3.30 checkov --config-file .checkov.yaml --directory build/k8s
+
+crds: $(READY) ## Have Go fetch the schemas of the operators' resources, for the tests
+	@$(BIN)/python -m tests.support.operator_schemas
 
 clean: ## Remove what was installed and cached; the data of `make run` stay
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

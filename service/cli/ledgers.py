@@ -1,6 +1,7 @@
 """`consent-ledger ledgers`: the ledgers of a database, one a tenant, also while the service runs."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import click
@@ -15,7 +16,8 @@ from service.storage.access import LedgerRow
 from service.wiring.bootstrap import FIRST_KEY_DAYS, prepare
 from service.wiring.compose import open_access, open_services
 from service.wiring.database import database, make_fit
-from service.wiring.keys import keys_directory
+from service.wiring.keys import create_keys, have_keys, keys_directory
+from service.wiring.ledgers import first_origin
 
 
 @click.group()
@@ -60,6 +62,30 @@ async def _create(settings: Settings, dsn: str) -> tuple[LedgerRow, str | None]:
     async with open_services(settings, dsn) as composition:
         key = await prepare(settings, composition, example_sender=False)
         return await composition.access.ledger(settings.ledger), key
+
+
+@ledgers.command(name="make-keys")
+@click.option(
+    "--data",
+    "data_dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to: DIR/keys/NAME. [default: var]",
+)
+@click.argument("name")
+def make_keys(*, data_dir: Path | None, name: str) -> None:
+    """Make the keys of the ledger NAME before it begins, without a database.
+
+    For an orchestrator that hands them to every process, as a Kubernetes Secret does. The ledger that begins
+    with them signs under the host that CONSENT_LEDGER_ORIGIN_HOST says now.
+    """
+    settings = settings_from(data_dir=data_dir, ledger=name)
+    directory = keys_directory(settings.data_dir, name)
+    if have_keys(directory):
+        raise InputError(f"{directory} exists already: keys are never made again")
+    keys = create_keys(directory, first_origin(settings), os.urandom)
+    click.echo(directory)
+    click.echo(f"They sign as {keys.origin}. Copy them to a safe place.", err=True)
 
 
 @ledgers.command(name="list")

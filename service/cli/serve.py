@@ -26,6 +26,11 @@ _WORKERS_MAX = 64
     help="Processes that share the port.",
 )
 @click.option("--with-worker", is_flag=True, help="Deliver webhooks too: all on one machine.")
+@click.option(
+    "--no-first-key",
+    is_flag=True,
+    help="Print no API key on the first start: see `consent-ledger keys create`.",
+)
 @click.option("--example-sender", is_flag=True, help="Register the sender acme, to try things out.")
 def serve(  # noqa: PLR0913 - one a flag
     *,
@@ -36,6 +41,7 @@ def serve(  # noqa: PLR0913 - one a flag
     ledger: str | None,
     workers: int,
     with_worker: bool,
+    no_first_key: bool,
     example_sender: bool,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was accepted.
@@ -46,7 +52,10 @@ def serve(  # noqa: PLR0913 - one a flag
     settings = settings_from(
         host=host, port=port, data_dir=data_dir, database_url=database_url, ledger=ledger
     )
-    run_service(settings, Serving(workers, example_sender=example_sender, with_worker=with_worker))
+    serving = Serving(
+        workers, example_sender=example_sender, with_worker=with_worker, first_key=not no_first_key
+    )
+    run_service(settings, serving)
 
 
 @click.command(hidden=True)

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,7 @@ class Setting(msgspec.Struct, frozen=True):
     facts: Facts
 
 
+@cache
 def known_settings() -> dict[str, Setting]:
     """Every setting by the name of its field."""
     return {field.name: _setting(field) for field in msgspec.structs.fields(Settings)}

@@ -26,15 +26,19 @@ _EXAMPLE_QUESTION = {
 }
 
 
-async def prepare(settings: Settings, composition: Composition, *, example_sender: bool) -> str | None:
+async def prepare(
+    settings: Settings, composition: Composition, *, example_sender: bool, first_key: bool = True
+) -> str | None:
     """Register the example sender if asked to, and return the first API key of a ledger that never had one.
+
+    `first_key`: False makes none, where what is printed ends in a log.
 
     Doing it again changes nothing.
     """
     ledger = await composition.access.ledger(settings.ledger)
     if example_sender:
         await composition.services.ledgers[ledger.ledger_id].configuration.register_sender(EXAMPLE_SENDER)
-    if await composition.access.keys(ledger.ledger_id):
+    if not first_key or await composition.access.keys(ledger.ledger_id):
         return None
     text, _ = await issue_key(
         composition.access,

@@ -63,6 +63,11 @@ GENERATION = 1
 _log = structlog.get_logger(__name__)
 
 
+def first_origin(settings: Settings) -> str:
+    """The origin under which the ledger that the settings name begins."""
+    return f"{settings.origin_host}/{settings.ledger}/{GENERATION}"
+
+
 async def ensure_ledger(settings: Settings, access: AccessStore) -> LedgerRow:
     """The row of the ledger that the settings name, made if it is new.
 
@@ -77,7 +82,7 @@ async def ensure_ledger(settings: Settings, access: AccessStore) -> LedgerRow:
                     f" CONSENT_LEDGER_ORIGIN_HOST={row.origin.partition('/')[0]}"
                 )
             return row
-    return await access.ensure_ledger(settings.ledger, f"{prefix}{GENERATION}", now_ms())
+    return await access.ensure_ledger(settings.ledger, first_origin(settings), now_ms())
 
 
 @dataclass(frozen=True, slots=True)

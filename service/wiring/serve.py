@@ -48,6 +48,7 @@ class Serving:
     workers: int = 1
     example_sender: bool = False
     with_worker: bool = False
+    first_key: bool = True
     clock: Clock = now_ms
 
 
@@ -72,7 +73,7 @@ async def _run_alone(
     settings: Settings, dsn: str, serving: Serving, listening: socket.socket, url: str
 ) -> None:
     async with kept_running(settings), open_services(settings, dsn, clock=serving.clock) as composition:
-        key = await prepare(settings, composition, example_sender=serving.example_sender)
+        key = await _prepare(settings, composition, serving)
         hello = greeting(settings, url, key, example_sender=serving.example_sender)
         async with _beside(settings, dsn, serving, composition.metrics):
             with observed(settings, composition) as app, metrics_served(settings, composition.metrics):
@@ -86,7 +87,7 @@ async def _run_several(
 ) -> None:
     async with kept_running(settings):
         async with open_services(settings, dsn) as composition:
-            key = await prepare(settings, composition, example_sender=serving.example_sender)
+            key = await _prepare(settings, composition, serving)
         hello = greeting(settings, url, key, example_sender=serving.example_sender)
         with shared_metrics(settings) as environment:
             async with _beside(settings, dsn, serving, Metrics()):
@@ -98,6 +99,12 @@ async def _run_several(
                     count=serving.workers,
                     on_ready=lambda: _say(hello),
                 )
+
+
+async def _prepare(settings: Settings, composition: Composition, serving: Serving) -> str | None:
+    return await prepare(
+        settings, composition, example_sender=serving.example_sender, first_key=serving.first_key
+    )
 
 
 @asynccontextmanager
