@@ -133,18 +133,21 @@ def test_every_setting_is_read_somewhere(setting: Setting) -> None:
 @pytest.mark.parametrize(
     "setting", [one for one in known_settings().values() if one.facts.flag], ids=lambda one: one.name
 )
-def test_every_option_that_the_page_names_is_one_of_serve(setting: Setting) -> None:
-    serve = cli.get_command(click.Context(cli), "serve")
-    assert serve is not None
-    options = {option for parameter in serve.params for option in parameter.opts}
+def test_an_option_that_the_page_names_is_one_of_a_command_that_reads_it(setting: Setting) -> None:
+    readers = re.findall(r"`([a-z]+)`", setting.facts.read_by) or ["serve"]
+    commands = filter(None, (cli.get_command(click.Context(cli), name) for name in readers))
+    options = {option for command in commands for parameter in command.params for option in parameter.opts}
     assert setting.facts.flag in options
 
 
 def attributes_of_settings(module: Path) -> set[str]:
-    """The names read as `settings.<name>` or `self._settings.<name>`."""
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    return {
+    """The names read as `settings.<name>`, and those that may be read through `getattr`."""
+    text = module.read_text(encoding="utf-8")
+    read = {
         node.attr
-        for node in ast.walk(tree)
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("settings")
     }
+    return read | set(
+        re.findall(r'"([a-z_]+)"', text) if "getattr(settings" in text.replace("self._", "") else ()
+    )
