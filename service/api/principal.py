@@ -17,6 +17,7 @@ SCOPES = {
     "subject:read": "look up everything that is held of a person",
     "subject:erase": "erase a person: everything that is held of an address",
     "proof:read": "fetch proof bundles",
+    "export:create": "ask for exports, which hold personal data, and fetch them",
     "proof:disclose": "fetch bundles with the secret that ties them to addresses: for a regulator",
     "link:write": "make unsubscribe links",
     "form:write": "publish forms",

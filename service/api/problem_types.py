@@ -134,6 +134,20 @@ _ROWS: Final = (
         "Look at the id, and at the path.",
     ),
     ProblemType(
+        "gone",
+        (410,),
+        "This is not handed out any more",
+        "The export expired, or somebody was erased since it was made.",
+        "Ask for another export.",
+    ),
+    ProblemType(
+        "range",
+        (416,),
+        "There are no such bytes",
+        "The `Range` begins behind the end of the export; `Content-Range` says how long it is.",
+        "Ask for a range within it, or for the whole.",
+    ),
+    ProblemType(
         "unknown-link",
         (404,),
         "This link does not work",

@@ -87,6 +87,7 @@ _TABLE: tuple[tuple[type[errors.LedgerError], str], ...] = (
     (errors.ConflictError, "source-event-id-reused"),
     (errors.NotAssuredError, "not-audited"),
     (errors.StateConflictError, "state"),
+    (errors.GoneError, "gone"),
     (errors.NotFoundError, "not-found"),
     (errors.UnavailableError, "temporarily-unavailable"),
     (errors.ForkError, "ledger-stopped"),

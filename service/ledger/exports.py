@@ -15,7 +15,14 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from service.core.errors import ConflictError, ForkError, GoneError, NotFoundError, StateConflictError
+from service.core.errors import (
+    ConflictError,
+    ForkError,
+    FormatError,
+    GoneError,
+    NotFoundError,
+    StateConflictError,
+)
 from service.core.events import parse_event
 from service.core.export.archive import Member, directory
 from service.ledger.export_files import File
@@ -32,6 +39,8 @@ from service.ledger.export_preparing import (
     file_at,
     scope_of,
 )
+from service.ledger.export_tokens import LIFETIME_MS as TOKEN_LIFETIME_MS
+from service.ledger.export_tokens import NONCE_SIZE, ExportTokens, Pass
 
 LIFETIME_MS: Final = 7 * 86_400_000
 ADDRESSES_MAX: Final = 2_000
@@ -46,6 +55,7 @@ class Exports:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._exports = parts.exports
+        self._tokens = ExportTokens(parts.keys.wrapping_key)
 
     async def create(self, scope: Scope, by: str) -> ExportRow:
         """Ask for an export; returns when that is recorded. `by`: who asks.
@@ -101,6 +111,19 @@ class Exports:
         (`NotFoundError`, `QuestionError`, `ForkError`) says why it can never be made, and it has failed.
         """
         return await Preparer(self._parts).prepare(export_id, progress)
+
+    def token(self, row: ExportRow, by: str) -> tuple[str, int]:
+        """A token that opens this export alone, and until when (milliseconds since 1970)."""
+        expires_at_ms = min(self._parts.clock() + TOKEN_LIFETIME_MS, row.expires_at_ms)
+        nonce = self._parts.random(NONCE_SIZE)
+        return self._tokens.make(row.export_id, by, expires_at_ms, nonce), expires_at_ms
+
+    def open_token(self, token: str, export_id: str) -> Pass:
+        """What a token says. Raises `FormatError` for one of another export or ledger, or that is over."""
+        opened = self._tokens.read(token, export_id)
+        if opened.expires_at_ms <= self._parts.clock():
+            raise FormatError("this token is over")
+        return opened
 
     async def begin_download(self, export_id: str, by: str, download: str) -> ExportRow:
         """Record that this export is handed out, before it is; the same `download` is recorded once.

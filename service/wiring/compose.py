@@ -31,6 +31,7 @@ from service.wiring.housekeeping import (
     housekeeping,
     kept_fresh,
     note_last_used,
+    prepare_exports,
 )
 from service.wiring.issuers import IssuerKeys
 from service.wiring.key_ring import CachedKeyRing, StoredKeyDesk
@@ -148,6 +149,7 @@ class _Opening:
             exchange_quotas(services.quotas, QuotaUseStore(self._pool)),
             note_last_used(self._ring, self._access),
             forget_answers(services),
+            prepare_exports(services),
             follow_keys(self.composition.parts),
             (LEDGERS_SECONDS, open_new_ledgers),
         )

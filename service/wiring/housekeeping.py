@@ -24,6 +24,8 @@ from service.wiring.ledgers import LedgerParts
 
 LAST_USED_SECONDS = 10.0
 FORGET_SECONDS = 60.0
+EXPORTS_SECONDS = 1.0
+"""How long an export that was asked for waits until somebody begins to prepare it."""
 KEYS_SECONDS = 10.0
 """How long a process that signs nothing goes on publishing a key that was rotated elsewhere."""
 LEDGERS_SECONDS = 2.0
@@ -79,6 +81,18 @@ def forget_answers(services: Services) -> tuple[float, Callable[[], Awaitable[No
                 pass
 
     return FORGET_SECONDS, forget
+
+
+def prepare_exports(services: Services) -> tuple[float, Callable[[], Awaitable[None]]]:
+    """Prepare the exports that were asked for and that nobody is at; destroy those that are over."""
+
+    async def prepare() -> None:
+        for ledger in list(services.ledgers.values()):
+            await ledger.exports.forget()
+            while not services.draining and await ledger.exports.prepare():
+                pass
+
+    return EXPORTS_SECONDS, prepare
 
 
 def follow_keys(ledgers: Sequence[LedgerParts]) -> tuple[float, Callable[[], Awaitable[None]]]:

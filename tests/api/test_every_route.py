@@ -34,6 +34,7 @@ PUBLIC_ROUTES = {
             "/problems/{slug}",
             "/.well-known/jwks.json",
             "/u/{token}",
+            "/v1/exports/{export_id}/content",
             "/log/{ledger}/checkpoint",
             "/log/{ledger}/tile/{path}",
         )

@@ -114,7 +114,9 @@ async def foreign_ids(neighbours: Neighbours) -> dict[str, str]:
     _, key = await desk.issue(neighbours.service.ledger_id, NewKey("ours", frozenset(SCOPES), 1))
     hook = {"name": "crm", "url": "https://crm.example.org/consent"}
     webhook = await call(neighbours, "POST", "/v1/subscriptions", neighbours.ours, json=hook)
+    export = await call(neighbours, "POST", "/v1/exports", neighbours.ours, json={})
     return {
+        "export_id": export.json()["id"],
         "form_id": form.json()["id"],
         "digest": rulebook.json()["id"],
         "key_id": key.key_id,

@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from service.api.bodies import JSON
+from service.api.contract.exports import EXPORTS
 from service.api.contract.importing import IMPORTS
 from service.api.contract.operations import OPERATIONS as OWN
 from service.api.contract.operations import WEBHOOK
@@ -27,7 +28,7 @@ from service.api.reading import ETAG, PRODUCES
 
 Json = dict[str, Any]
 
-OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {**OWN, **IMPORTS, **SUBSCRIPTIONS}
+OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {**OWN, **EXPORTS, **IMPORTS, **SUBSCRIPTIONS}
 _REQUEST_ID: Final[Json] = {
     "name": "X-Request-Id",
     "in": "header",

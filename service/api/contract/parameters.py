@@ -101,6 +101,11 @@ PATH_EXAMPLES: Final[Mapping[str, tuple[Schema, str, str]]] = {
         "sub_4q7w2k9x1m3p",
         "The webhook's id.",
     ),
+    "export_id": (
+        {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        "0f" * 16,
+        "The export's id.",
+    ),
     "lane": ({"type": "string", "enum": ["live", "replay", "control"]}, "live", "The lane it went by."),
     "position": ({"type": "integer", "minimum": 0}, "1042", "The position of the event."),
     "slug": (

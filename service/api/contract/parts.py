@@ -13,11 +13,12 @@ HTML, TEXT, OCTETS = "text/html", "text/plain", "application/octet-stream"
 FORM_DATA: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 RECORDING, ASKING, HEARING, SETTING_UP = "Recording", "Asking", "Hearing", "Setting up"
 PROVING, LEAVING, KEYS, RUNNING = "The public log", "The way out", "Keys", "Running"
-PERSON = "The person"
+PERSON, EXPORTING = "The person", "Exports"
 TAGS: Final = {
     RECORDING: "What happened, recorded once and for ever.",
     ASKING: "May this message be sent? And the proof of the answer.",
     LEAVING: "Unsubscribe links: what a message carries, and what the person meets.",
+    EXPORTING: "What the ledger holds, in one file that anybody can check without it.",
     PERSON: "What is held of somebody, and its erasure.",
     HEARING: "Every event in order, from any position on.",
     SETTING_UP: "Senders, forms and the rulebook.",

@@ -13,6 +13,7 @@ from service.api.campaigns import CampaignSummary, RefusedLine
 from service.api.checks import AnswerBody, AskedBody
 from service.api.configuration import PublishedBody, SenderBody
 from service.api.events import ReceiptBody
+from service.api.exports import Export, ExportToken, NewExport
 from service.api.imports import ImportAnswer, ImportRequest
 from service.api.keys import IssuedKeyBody, KeyBody, NewKeyBody
 from service.api.principal import SCOPES
@@ -58,6 +59,7 @@ _TYPES: Final = (
     *(RulebookDocument, Sender, SenderBody, SubmittedEvent, WayOutBody),
     *(NothingBody, ReplayBody, ReplayView, RotationBody, SecretView, SubscriptionBody, SubscriptionView),
     *(TestView, UrlBody, ImportAnswer, ImportRequest, EraseRequest, Erased, LookupRequest, PersonFile),
+    *(NewExport, Export, ExportToken),
 )
 _RENAMED: Final = {
     "AddressBody": "AddressInput",
@@ -343,6 +345,5 @@ def cloud_event() -> Schema:
     }
     return _object(attributes) | {
         "description": "One entry of the log (CloudEvents 1.0, JSON). `subject` and `partitionkey` are the "
-        "pseudonym of whom it concerns, by which order is kept; `sequence` is the position, as text that "
-        "sorts."
+        "pseudonym of whom it concerns, by which order is kept; `sequence` is the position as text."
     }
