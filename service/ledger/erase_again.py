@@ -44,14 +44,22 @@ class RestoredErasures:
         if new := [one for one in stored if one not in set(listed)]:
             # The process died between its COMMIT and the list.
             await self.kept.add(new)
-        every = sorted({*listed, *stored}, key=_notice)
-        held: list[ErasedSubject] = []
-        for start in range(0, len(every), _LOOKED_AT_ONCE):
-            held += await self.rows.still_held(every[start : start + _LOOKED_AT_ONCE])
-        for one in sorted(held, key=_notice):
+        held = await self.outstanding()
+        for one in held:
             if not await self._destroyed_again(one):
                 await self.erasures.run(one.subject_key, REASON_RESTORED, assured_until_ms=one.at_ms)
         return len({one.subject_key for one in held})
+
+    async def outstanding(self) -> list[ErasedSubject]:
+        """Those who were erased and of whom contents are held all the same: nothing may be told of them.
+
+        Raises `UnavailableError` and `ForkError`.
+        """
+        every = sorted({*self.kept.read(), *await self.rows.all()}, key=_notice)
+        held: list[ErasedSubject] = []
+        for start in range(0, len(every), _LOOKED_AT_ONCE):
+            held += await self.rows.still_held(every[start : start + _LOOKED_AT_ONCE])
+        return sorted(held, key=_notice)
 
     async def _destroyed_again(self, one: ErasedSubject) -> bool:
         """Whether the log's own notice declares all that is held and older than it; it is gone then."""

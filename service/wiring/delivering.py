@@ -33,7 +33,7 @@ from service.wiring.clock import now_ms
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.durability import require_durable
 from service.wiring.key_sources import key_source
-from service.wiring.ledgers import ledger_parts
+from service.wiring.ledgers import LedgerParts, ledger_parts
 from service.wiring.observing import metrics_served
 from service.wiring.pools import pooled
 
@@ -85,10 +85,12 @@ async def delivering(
             for row in await access.ledgers():
                 if row.ledger_id in parts.workers or not await access.is_begun(row.ledger_id):
                     continue
+                ledger = await _tellable(settings, pool, row, clock)
+                if ledger is None:
+                    continue
                 meter = measured.of(row.name)
-                subscriptions = _open(
-                    parts, settings, pool, row, watches=watches, sender=sender, meter=meter, clock=clock
-                )
+                limit = settings.webhooks_in_flight
+                subscriptions = _open(parts, ledger, pool, watches, sender, meter=meter, in_flight=limit)
                 if run:
                     parts.start(row.ledger_id)
                     chores.append(asyncio.create_task(_survey(subscriptions, meter)))
@@ -106,43 +108,54 @@ async def delivering(
             await sender.close()
 
 
+async def _tellable(
+    settings: Settings, pool: asyncpg.Pool, row: LedgerRow, clock: Clock
+) -> LedgerParts | None:
+    """A ledger's parts; None while somebody is in it whom a start of the service will erase again."""
+    ledger = ledger_parts(settings, pool, row, key_source(settings, row.name).load(row.origin), clock)
+    if await ledger.awaits_erasure():
+        _log.warning("waits_until_erased_again", ledger=row.name)
+        return None
+    return ledger
+
+
 def _open(  # noqa: PLR0913 - what a worker is made of
     delivering: Delivering,
-    settings: Settings,
+    ledger: LedgerParts,
     pool: asyncpg.Pool,
-    row: LedgerRow,
-    *,
     watches: Watches,
     sender: Sender,
+    *,
     meter: LedgerDeliveryMetrics,
-    clock: Clock,
+    in_flight: int,
 ) -> Subscriptions:
-    keys = key_source(settings, row.name).load(row.origin)
-    ledger = ledger_parts(settings, pool, row, keys, clock)
-    watch = delivering.watches[row.ledger_id] = watches.watch(row.ledger_id, ledger.store)
-    rows = PostgresDeliveries(pool, row.ledger_id, os.urandom(8).hex())
+    watch = delivering.watches[ledger.ledger_id] = watches.watch(ledger.ledger_id, ledger.store)
+    rows = PostgresDeliveries(pool, ledger.ledger_id, os.urandom(8).hex())
     parts = Parts(
         rows=rows,
         store=ledger.store,
         feed=Feed(ledger.store, Opener(ledger.sealer), watch),
         telling=ledger.telling(),
         sealer=ledger.sealer,
-        vault=Vault(keys.wrapping_key, os.urandom),
-        signing=webhook_signing_key(keys.wrapping_key),
-        origin=row.origin,
-        clock=clock,
+        vault=Vault(ledger.keys.wrapping_key, os.urandom),
+        signing=webhook_signing_key(ledger.keys.wrapping_key),
+        origin=ledger.keys.origin,
+        clock=ledger.clock,
     )
-    delivering.workers[row.ledger_id] = Worker(
-        Dispatch(parts, jitter=random.SystemRandom(), in_flight=settings.webhooks_in_flight),
+    delivering.workers[ledger.ledger_id] = Worker(
+        Dispatch(parts, jitter=random.SystemRandom(), in_flight=in_flight),
         rows,
         sender,
         watch,
-        clock=clock,
+        clock=ledger.clock,
         meter=meter,
-        origin=row.origin,
+        origin=ledger.keys.origin,
     )
-    delivering.heartbeats[row.ledger_id] = Heartbeats(
-        PostgresSubscriptions(pool, row.ledger_id), row.origin, clock=clock, random=os.urandom
+    delivering.heartbeats[ledger.ledger_id] = Heartbeats(
+        PostgresSubscriptions(pool, ledger.ledger_id),
+        ledger.keys.origin,
+        clock=ledger.clock,
+        random=os.urandom,
     )
     return ledger.subscriptions
 

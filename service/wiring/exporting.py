@@ -25,6 +25,7 @@ async def open_exports(settings: Settings, dsn: str) -> AsyncIterator[Exports]:
     """
     async with open_parts(settings, dsn, connections=_CONNECTIONS) as parts:
         await check_start(parts.store, parts.keys, parts.mark)
+        await parts.erase_again()
         appender = parts.appender(failpoint(settings.crash_at), UNMETERED)
         opener, catalogue = Opener(parts.sealer), Catalogue(parts.store)
         proofs = Proofs(parts.store, parts.keys, parts.admission, catalogue, opener=opener, clock=parts.clock)

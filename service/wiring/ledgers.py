@@ -120,13 +120,18 @@ class LedgerParts:
 
     async def erase_again(self) -> None:
         """Erase again what was erased and a restored backup brought back."""
-        appender = self.appender(_nothing_fails, UNMETERED)
-        opener, erasing = Opener(self.sealer), self.erasing(appender)
-        restored = RestoredErasures(
+        if again := await self._restored().erase_again():
+            _log.warning("erased_again", ledger=self.name, persons=again)
+
+    async def awaits_erasure(self) -> bool:
+        """Whether a restored backup brought somebody back whom a start of the service will erase again."""
+        return bool(await self._restored().outstanding())
+
+    def _restored(self) -> RestoredErasures:
+        opener, erasing = Opener(self.sealer), self.erasing(self.appender(_nothing_fails, UNMETERED))
+        return RestoredErasures(
             self.store, self.admission, opener, erasing, rows=self.erasures, kept=self.erased
         )
-        if again := await restored.erase_again():
-            _log.warning("erased_again", ledger=self.name, persons=again)
 
     def exporting(
         self, appender: Appender, proofs: Proofs, lines: CampaignProofs, catalogue: Catalogue

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import structlog
 import uvloop
 
-from service.core.errors import NotFoundError
+from service.core.errors import NotFoundError, UnavailableError
 from service.delivery.brokers import broker_of
 from service.delivery.relay import Course, Relay, RelayParts
 from service.ledger.feed import Feed
@@ -61,6 +61,11 @@ async def relaying(
             raise NotFoundError(f"ledger {row.name} is not begun: start the service once")
         keys = load_keys(keys_directory(settings.data_dir, row.name), row.origin)
         ledger = ledger_parts(settings, pool, row, keys)
+        if await ledger.awaits_erasure():
+            raise UnavailableError(
+                "a restored backup brought back somebody who was erased: start the service, which"
+                " erases again"
+            )
         watch = watches.watch(row.ledger_id, ledger.store)
         parts = RelayParts(
             feed=Feed(ledger.store, Opener(ledger.sealer), watch),

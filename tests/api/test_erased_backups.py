@@ -10,6 +10,8 @@ from service.core.errors import ForkError
 from service.settings import Settings
 from service.storage.migrate import upgrade
 from service.storage.scrub import TABLES, scrub
+from service.telemetry.metrics import Metrics
+from service.wiring.delivering import delivering
 from service.wiring.embedded import EmbeddedPostgres
 from service.wiring.high_water import mark_path
 from service.wiring.postgres_binaries import locate
@@ -42,6 +44,9 @@ async def test_an_older_backup_is_erased_again_before_its_first_answer(
             async with running(backup, tmp_path):
                 pass
         mark.write_bytes(older_mark)  # the operator says that this is the newest state there is
+        restored = Settings(database_url=backup, data_dir=tmp_path)
+        async with delivering(restored, backup, Metrics(), run=False) as workers:
+            assert workers.workers == {}, "nothing is told of somebody who came back"
         async with running(backup, tmp_path) as service:
             assert (await service.check())["reason_code"] == "SUPPRESSED_AFTER_ERASURE"
             assert (await service.check(address=JOE))["reason_code"] == "WITHDRAWN"
@@ -50,8 +55,9 @@ async def test_an_older_backup_is_erased_again_before_its_first_answer(
             assert report.counts["erased"] == 1
             feed = (await service.client.get("/v1/events?after=0")).json()["items"]
             assert "consent_granted" not in [event["type"] for event in feed]
+        async with delivering(restored, backup, Metrics(), run=False) as workers:
+            assert workers.workers
         async with running(backup, tmp_path) as service:
-            assert await audited(Settings(database_url=backup, data_dir=tmp_path)) is not None
             assert (await service.check())["decision"] == "deny"
 
 
