@@ -78,9 +78,9 @@ def committed(program: Program, path: Path) -> tuple[dict[str, Any], int]:
     return counted, peak
 
 
-def add_up(program: Program, path: Path, rows: int) -> int:
+def add_up(program: Program, path: Path, rows: int, seed: int = 1) -> int:
     """Import a messy list twice; the most memory that the first time took, in KiB."""
-    expected = write_messy_list(path, rows)
+    expected = write_messy_list(path, rows, seed)
     before = size(program)
     told = counts(program, path, *EXPORTED, status=1)
     assert {name: told[name] for name in expected} == expected

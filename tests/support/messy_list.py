@@ -11,21 +11,24 @@ _TIME = "2021-{month:02}-{day:02} 10:15:00"
 
 
 def write_messy_list(path: Path, rows: int, seed: int = 1) -> Counter[str]:
-    """Write one of so many rows, in UTF-8 with rows that are not. Returns what each verdict should count."""
+    """Write one of so many rows, in UTF-8 with rows that are not. Returns what each verdict should count.
+
+    Each seed has other people.
+    """
     expected: Counter[str] = Counter()
     with path.open("wb") as file:
         file.write(HEADER.encode())
-        for verdict, raw in _rows(rows, random.Random(seed)):  # noqa: S311 - to be the same again
+        for verdict, raw in _rows(rows, seed, random.Random(seed)):  # noqa: S311 - to be the same again
             expected[verdict] += 1
             file.write(raw)
     return expected
 
 
-def _rows(rows: int, chance: random.Random) -> Iterator[tuple[str, bytes]]:
+def _rows(rows: int, seed: int, chance: random.Random) -> Iterator[tuple[str, bytes]]:
     for number in range(rows):
         # Every tenth person stands there twice.
         person = number - number % 10 if number % 10 == 9 else number
-        address = f"person-{person}@{'EXAMPLE' if number % 3 else 'example'}.org"
+        address = f"person-{person}@{'LIST' if number % 3 else 'list'}{seed}.example.org"
         name = _quoted(chance.choice(_NAMES))
         time = _TIME.format(month=1 + number % 12, day=1 + number % 28)
         kind = chance.choices(tuple(_KINDS), tuple(weight for weight, _ in _KINDS.values()))[0]
