@@ -46,6 +46,7 @@ class AskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proof: str | None = None
     disclose: bool = False
     documents: Documents = "shown"
+    held_size: Annotated[int, Meta(ge=1, le=2**53 - 1)] | None = None
     explain: Language | None = None
 
 
@@ -184,7 +185,9 @@ async def prove(request: ApiRequest) -> Response[bytes]:
         bundle = await _prove_line(ledger.campaign_proofs, own, question)
     else:
         wanted = _asked(own, question) if question else address
-        bundle = await ledger.proofs.bundle(wanted, disclose=own.disclose, documents=own.documents)
+        bundle = await ledger.proofs.bundle(
+            wanted, disclose=own.disclose, documents=own.documents, held_size=own.held_size
+        )
     return Response(bundle, media_type=BUNDLE, headers={"cache-control": "no-store"})
 
 
@@ -200,5 +203,11 @@ async def _prove_line(proofs: CampaignProofs, own: ProvedBody, question: dict[st
         raise QuestionError("a campaign's line was answered at its own time", pointer="/at", code="value")
     address = canonical_address(own.address.kind, own.address.value)
     return await proofs.bundle(
-        own.campaign, own.line, address, question, disclose=own.disclose, documents=own.documents
+        own.campaign,
+        own.line,
+        address,
+        question,
+        disclose=own.disclose,
+        documents=own.documents,
+        held_size=own.held_size,
     )

@@ -9,13 +9,12 @@ from service.api.principal import PUBLIC
 from service.api.reading import get
 from service.api.services import Services, ledger_named
 from service.core.errors import FormatError, NotFoundError
-from service.core.merkle import TILE_WIDTH
 from service.core.notes import Verifier
 from service.core.succession import KeyHistory
-from service.core.tiles import Tile, parse_tile_path
+from service.core.tiles import parse_tile_path
 from service.core.token import jwk
 
-# A full tile never changes (tlog-tiles); a partial one may be gone once it is full.
+# No tile ever changes, however wide it is (tlog-tiles); the checkpoint does.
 _FOREVER = "public, max-age=31536000, immutable"
 _BRIEFLY = "no-cache"
 
@@ -28,7 +27,8 @@ async def read_checkpoint(request: ApiRequest, ledger: FromPath[str]) -> Respons
     """The newest signed checkpoint."""
     services: Services = request.app.state.services
     note = await ledger_named(services, ledger).published.checkpoint()
-    return Response(note, media_type="text/plain; charset=utf-8", headers={"cache-control": _BRIEFLY})
+    # The library adds the charset, which is UTF-8.
+    return Response(note, media_type="text/plain", headers={"cache-control": _BRIEFLY})
 
 
 @get(
@@ -47,12 +47,8 @@ async def read_tile(request: ApiRequest, ledger: FromPath[str], path: FromPath[s
     return Response(
         body,
         media_type="application/octet-stream",
-        headers={"cache-control": _FOREVER if _is_full(tile) else _BRIEFLY},
+        headers={"cache-control": _FOREVER},
     )
-
-
-def _is_full(tile: Tile) -> bool:
-    return tile.width == TILE_WIDTH
 
 
 @get("/.well-known/jwks.json", opt={"scope": PUBLIC, "etag": True})

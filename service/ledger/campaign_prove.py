@@ -34,7 +34,7 @@ class CampaignProofs:
         self._opener = opener
         self._proofs = proofs
 
-    async def bundle(
+    async def bundle(  # noqa: PLR0913 - what can be wished of a bundle
         self,
         campaign: str,
         line: int,
@@ -43,6 +43,7 @@ class CampaignProofs:
         *,
         disclose: bool,
         documents: Documents = "shown",
+        held_size: int | None = None,
     ) -> bytes:
         """The signed bundle for line `line` (counted from 1), which asked about `address`.
 
@@ -68,7 +69,9 @@ class CampaignProofs:
             leaf=leaf,
             proof=proof,
         )
-        return await self._proofs.bundle(asked, disclose=disclose, campaign=shown, documents=documents)
+        return await self._proofs.bundle(
+            asked, disclose=disclose, campaign=shown, documents=documents, held_size=held_size
+        )
 
     async def event(self, campaign: str) -> tuple[OpenedEvent, CampaignChecked]:
         """The event of a campaign. Raises `NotFoundError`."""

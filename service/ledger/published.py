@@ -1,10 +1,22 @@
 """The log as anyone may read it (C2SP tlog-tiles): checkpoint, hash tiles, entry bundles."""
 
-from service.core.errors import NotFoundError
-from service.core.merkle import TILE_WIDTH, HashRange
+from dataclasses import dataclass
+
+from service.core.errors import InputError, NotFoundError
+from service.core.merkle import TILE_WIDTH, HashRange, plan_consistency, prove_consistency
 from service.core.tiles import Tile, encode_entries
 from service.ledger.anchors import cosigned
 from service.ledger.ports import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """A consistency proof between two sizes, and the checkpoint of the greater, if one was signed."""
+
+    size1: int
+    size2: int
+    proof: tuple[bytes, ...]
+    checkpoint: bytes | None
 
 
 class PublishedLog:
@@ -25,6 +37,22 @@ class PublishedLog:
         if note is None:
             raise NotFoundError("no checkpoint was signed for this size")
         return note
+
+    async def consistency(self, size1: int | None, size2: int | None) -> Consistency:
+        """The proof that the first `size1` entries (None: one) begin the first `size2` (None: all there are).
+
+        Raises `InputError` for sizes that the log does not have, or in the wrong order.
+        """
+        async with self._store.snapshot() as snapshot:
+            head = await snapshot.head()
+            old, new = size1 or 1, size2 or head.size
+            if new > head.size:
+                raise InputError("the log does not have this size yet", pointer="/query/to", code="value")
+            if old > new:
+                raise InputError("a log does not shrink", pointer="/query/from", code="value")
+            hashes = await snapshot.hashes(plan_consistency(old, new))
+            note = await cosigned(snapshot, head) if new == head.size else await snapshot.checkpoint(new)
+        return Consistency(old, new, tuple(prove_consistency(old, new, hashes)), note)
 
     async def tile(self, tile: Tile) -> bytes:
         """A hash tile, full or partial. Raises `NotFoundError` when the log does not reach that far."""

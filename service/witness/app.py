@@ -23,7 +23,7 @@ from service.core.witness import (
 )
 from service.witness.memory import WitnessMemory
 
-_TEXT = "text/plain; charset=utf-8"
+_TEXT = "text/plain"
 _log = structlog.get_logger(__name__)
 
 

@@ -1,19 +1,17 @@
 """A witness behind a real socket, in the event loop of the test."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.core.notes import Cosigner, Verifier
 from service.wiring.clock import now_ms
 from service.witness.app import create_witness
 from service.witness.memory import WitnessMemory
+from tests.support.loopback import listening
 
 COSIGNER = Cosigner("witness.example/w1", Ed25519PrivateKey.from_private_bytes(b"\x03" * 32))
 
@@ -42,13 +40,8 @@ async def witness_for(
     """A witness of the logs with these keys; what it remembers stays under `data`."""
     memory = WitnessMemory(data / "witness.sqlite")
     logs = {key.name: [other for other in keys if other.name == key.name] for key in keys}
-    config = uvicorn.Config(create_witness(cosigner, logs, memory, clock), log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(server.serve([listening]))
-        try:
-            yield RunningWitness(f"http://127.0.0.1:{listening.getsockname()[1]}", cosigner, memory)
-        finally:
-            server.should_exit = True
-            await serving
-            memory.close()
+    try:
+        async with listening(create_witness(cosigner, logs, memory, clock)) as url:
+            yield RunningWitness(url, cosigner, memory)
+    finally:
+        memory.close()

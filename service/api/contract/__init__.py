@@ -14,6 +14,7 @@ from litestar.routes import HTTPRoute
 from service.api.bodies import JSON
 from service.api.contract.exports import EXPORTS
 from service.api.contract.importing import IMPORTS
+from service.api.contract.growth import GROWTH, growth_shapes
 from service.api.contract.operations import OPERATIONS as OWN
 from service.api.contract.operations import WEBHOOK
 from service.api.contract.parameters import PATH_EXAMPLES
@@ -28,7 +29,13 @@ from service.api.reading import ETAG, PRODUCES
 
 Json = dict[str, Any]
 
-OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {**OWN, **EXPORTS, **IMPORTS, **SUBSCRIPTIONS}
+OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
+    **OWN,
+    **EXPORTS,
+    **IMPORTS,
+    **SUBSCRIPTIONS,
+    **GROWTH,
+}
 _REQUEST_ID: Final[Json] = {
     "name": "X-Request-Id",
     "in": "header",
@@ -104,7 +111,7 @@ def openapi_document(app: Litestar) -> Json:
         "paths": dict(sorted(paths.items())),
         "webhooks": {"event": {"post": _webhook()}},
         "components": {
-            "schemas": dict(sorted((schemas() | subscription_shapes()).items())),
+            "schemas": dict(sorted((schemas() | subscription_shapes() | growth_shapes()).items())),
             "headers": {name: _header(name) for name in _HEADERS},
             "examples": {slug: {"value": _example(kind)} for slug, kind in PROBLEM_TYPES.items()},
             "securitySchemes": {

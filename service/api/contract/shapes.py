@@ -163,7 +163,7 @@ def _questions(found: dict[str, Schema]) -> dict[str, Schema]:
         "campaign": {"type": "string", "pattern": _pattern_of(CampaignId)},
         "line": COUNT | {"minimum": 1},
     }
-    own = {name: beside[name] for name in ("address", "disclose")}
+    own = {name: beside[name] for name in ("address", "disclose", "held_size")}
     return {
         "Check": closed
         | {
