@@ -57,7 +57,7 @@ soak: $(READY) ## Run the tests that take minutes: hundreds of seeded crashes
 fuzz: $(READY) ## Ask every operation of the contract thousands of times, at the edges of every field
 	@$(BIN)/pytest -m fuzz $(ARGS)
 
-interop: $(READY) ## Try clients, logs and proofs with tools of others (wants Node, and Go)
+interop: $(READY) ## Try clients (Node), a real Kafka (JDK, Maven), logs and proofs (Go) with tools of others; -ra says what is skipped
 	@$(BIN)/pytest -m interop $(ARGS)
 
 wheel: $(READY) ## Build the wheel in dist/, and run the tests against it, away from this folder (ARGS="tests/api")

@@ -13,8 +13,8 @@ from litestar.routes import HTTPRoute
 
 from service.api.bodies import JSON
 from service.api.contract.exports import EXPORTS
-from service.api.contract.importing import IMPORTS
 from service.api.contract.growth import GROWTH, growth_shapes
+from service.api.contract.importing import IMPORTS
 from service.api.contract.operations import OPERATIONS as OWN
 from service.api.contract.operations import WEBHOOK
 from service.api.contract.parameters import PATH_EXAMPLES
