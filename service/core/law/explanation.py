@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.core.law.calendar import DAY_MS, date_of
 from service.core.law.compiled import RuleRef
@@ -14,6 +15,9 @@ from service.core.law.reasons_en import REASONS as ENGLISH
 from service.core.law.reasons_nl import REASONS as DUTCH
 
 Language = Literal["en", "nl"]
+
+_CASES: Final = frozenset({"recipient.country", "recipient.kind"})
+"""Facts without which every law and kind of recipient that may apply is tried."""
 
 
 class CitedRule(Struct, frozen=True):
@@ -63,6 +67,7 @@ class _Words(Struct, frozen=True):
     until: str
     titles: Mapping[str, str]
     nothing: str
+    assumed: str
     outweighed: str
 
 
@@ -94,6 +99,7 @@ _WORDS: Final[dict[Language, _Words]] = {
             "hours": "Time of day",
         },
         nothing="This does not apply.",
+        assumed="In one of the cases that are possible: {sentence}",
         outweighed="This alone would have allowed it; something stronger speaks against it.",
     ),
     "nl": _Words(
@@ -123,6 +129,7 @@ _WORDS: Final[dict[Language, _Words]] = {
             "hours": "Tijdstip",
         },
         nothing="Dit is niet van toepassing.",
+        assumed="In een van de mogelijke gevallen: {sentence}",
         outweighed="Op zichzelf zou dit het toestaan; iets sterkers spreekt ertegen.",
     ),
 }
@@ -131,11 +138,17 @@ _WORDS: Final[dict[Language, _Words]] = {
 def explain(decision: Decision, language: Language) -> Explanation:
     """Put a decision into words, in English ("en") or Dutch ("nl")."""
     words = _WORDS[language]
-    return Explanation(
-        language,
-        _paragraph(decision, words),
-        tuple(_step(step, words, denied=decision.decision == "deny") for step in decision.steps),
-    )
+    steps = [_step(step, words, denied=decision.decision == "deny") for step in decision.steps]
+    if decision.reason_code == "FACT_MISSING" and not _CASES.isdisjoint(decision.missing_facts):
+        # Answered for each law and kind of recipient that may apply: these are the steps of one that denies.
+        steps = [_assumed(step, words) for step in steps]
+    return Explanation(language, _paragraph(decision, words), tuple(steps))
+
+
+def _assumed(step: ExplainedStep, words: _Words) -> ExplainedStep:
+    if step.outcome != "no":
+        return step
+    return replace(step, sentence=words.assumed.format(sentence=step.sentence))
 
 
 def _paragraph(decision: Decision, words: _Words) -> str:

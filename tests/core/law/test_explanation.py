@@ -34,6 +34,14 @@ def test_a_no_says_what_was_missing() -> None:
     assert "Niet bekend is of in het bericht staat hoe men zich afmeldt." in text
 
 
+def test_what_holds_in_one_possible_case_only_is_not_said_as_a_fact() -> None:
+    told = World().tell("consent_granted", "2026-01-01", **AGREED)
+    explained = explain(told.ask("2026-02-01", recipient=None), "en")
+    assert "whether the recipient is a consumer" in explained.text
+    (step,) = explained.steps
+    assert step.sentence == "In one of the cases that are possible: A child agreed without a parent."
+
+
 def test_facts_and_entries_are_named_in_words() -> None:
     told = (
         World()
