@@ -45,12 +45,18 @@ FROM held WHERE s.ledger_id = $1 AND s.subscription_id = held.subscription_id
 RETURNING s.subscription_id
 
 -- put_deliveries --
--- What is replayed once more begins anew; a live delivery is made once.
+-- What is replayed once more begins anew; a live delivery is made once. What was erased since it was read is left
+-- out: the event that tells of the erasure is on its way.
 INSERT INTO delivery (ledger_id, subscription_id, lane, position, subject_key, event_id, type, body, sealed,
                       tries, next_attempt_ms, recorded_at_ms, state, attempts, lease_until_ms)
 SELECT $1, d.*, 'waiting', 0, 0
 FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::text[], $8::bytea[], $9::bytea[],
-            $10::int[], $11::bigint[], $12::bigint[]) AS d
+            $10::int[], $11::bigint[], $12::bigint[])
+     AS d (subscription_id, lane, position, subject_key, event_id, type, body, sealed, tries, next_attempt_ms,
+           recorded_at_ms)
+WHERE d.type = 'contents_erased' OR d.lane = 'control' OR NOT EXISTS (
+    SELECT FROM sealed_record r
+    WHERE r.ledger_id = $1 AND r.index = d.position AND octet_length(r.sealed) = 8)
 ON CONFLICT (ledger_id, subscription_id, lane, position) DO UPDATE
 SET state = 'waiting', tries = 0, ended_at_ms = NULL, next_attempt_ms = excluded.next_attempt_ms,
     body = excluded.body, sealed = excluded.sealed

@@ -19,6 +19,7 @@ async def destroy(fetch: Fetch, destruction: Destruction) -> None:
     await fetch("destroy_external_ids", key)
     await fetch("destroy_records", key, indices)
     await fetch("put_tombstones", key, indices, [row.sealed for row in destruction.tombstones])
+    await fetch("hold_subscriptions")
     await fetch("empty_deliveries", list(destruction.told), list(destruction.told.values()), ERASED)
     await fetch("empty_attempts", list(destruction.told))
     await fetch("destroy_exports")

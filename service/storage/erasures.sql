@@ -13,6 +13,11 @@ DELETE FROM sealed_record WHERE ledger_id = $1 AND subject_key = $2 AND index = 
 INSERT INTO sealed_record (ledger_id, index, subject_key, sealed, evidence)
 SELECT $1, t.index, $2, t.sealed, NULL FROM unnest($3::bigint[], $4::bytea[]) AS t (index, sealed)
 
+-- hold_subscriptions --
+-- Whoever makes deliveries holds its subscription: what was made of the contents before is there now, and whoever
+-- comes later sees the tombstones.
+SELECT FROM subscription WHERE ledger_id = $1 ORDER BY subscription_id FOR UPDATE
+
 -- empty_deliveries --
 -- What a webhook has not heard yet is told as erased; what it has heard is forgotten here.
 UPDATE delivery d SET body = t.body, type = $4, sealed = NULL

@@ -92,6 +92,24 @@ async def test_what_waits_while_a_person_is_erased_is_told_as_erased(
     assert told["id"] == receiver.events[0].event["id"]
 
 
+async def test_what_was_read_before_an_erasure_is_not_put_on_its_way_after_it(
+    world: World, receiver: Receiver
+) -> None:
+    name = await world.subscribe(receiver, with_address=True)
+    (position,) = await world.happen(person="jane.canary@example.org")
+    dispatch = world.worker._dispatch  # noqa: SLF001 - a worker that is slow at the wrong moment
+    read = await dispatch._moves(await world.subscriptions.head())  # noqa: SLF001 - as above
+    assert [made.position for move in read for made in move.deliveries] == [position]
+    await audited(world.settings)
+    jane = {"address": {"kind": "email", "value": "jane.canary@example.org"}}
+    assert (await world.service.client.post("/v1/subjects/erase", json=jane)).json()["erased_events"] == 1
+    async with world.worker._rows.turn() as turn:  # noqa: SLF001 - as above
+        await turn.move(read)
+    assert await world.subscriptions.deliveries(name, "live", 10**9, None, 10) == []
+    await world.go()
+    assert all("jane.canary" not in one.body.decode() for one in receiver.events)
+
+
 async def test_attempts_and_lateness_are_counted(world: World, receiver: Receiver) -> None:
     await world.subscribe(receiver)
     await world.happen(3)
