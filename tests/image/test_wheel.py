@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -46,18 +48,20 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+def image() -> Iterator[Image]:
     if not (UV / "uv").exists():
         pytest.skip("there is no .uv/bin/uv: `make test` installs it")
-    scratch = tmp_path_factory.mktemp("image")
-    for part in (scratch, *scratch.parents[:2]):
-        part.chmod(0o711)  # the embedded server's own user has to pass through
-    build, folder = scratch / "build", scratch / "elsewhere"
-    build.mkdir()
-    folder.mkdir()
-    run_build_stage(build, scratch / "environment")
-    (wheel,) = (build / "dist").glob("*.whl")
-    return Image(scratch / "environment", wheel, folder)
+    # Not below pytest's own folder, which every session that begins closes to others: the embedded server,
+    # whose programs are in this environment, runs as a user of its own.
+    with TemporaryDirectory(prefix="consent-ledger-image-") as name:
+        scratch = Path(name)
+        scratch.chmod(0o711)
+        build, folder = scratch / "build", scratch / "elsewhere"
+        build.mkdir()
+        folder.mkdir()
+        run_build_stage(build, scratch / "environment")
+        (wheel,) = (build / "dist").glob("*.whl")
+        yield Image(scratch / "environment", wheel, folder)
 
 
 def run_build_stage(build: Path, environment: Path) -> None:

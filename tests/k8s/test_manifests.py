@@ -1,6 +1,7 @@
 """The Kubernetes manifests: rendered, valid, and in agreement with the program that they run."""
 
 import copy
+import os
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from tests.support.kustomize import (
     K8S,
@@ -25,7 +27,7 @@ from tests.support.kustomize import (
     unordered,
 )
 from tests.support.manifest_findings import findings
-from tests.support.program_facts import refusal_of_arguments
+from tests.support.program_facts import refusal_of_arguments, version
 
 OLDEST, NEWEST = "1.32", "1.37"
 OF_OPERATORS = {"Cluster", "ObjectStore", "ScheduledBackup", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
@@ -47,6 +49,37 @@ def pod(manifest: Manifest) -> Manifest:
 def container(manifest: Manifest) -> Manifest:
     found: Manifest = pod(manifest)["containers"][0]
     return found
+
+
+@pytest.fixture(scope="module")
+def with_every_component(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An overlay as somebody would write it: prod, and what is optional."""
+    folder = tmp_path_factory.mktemp("overlay")
+    where = Path(os.path.relpath(K8S, folder))
+    wanted = ("relay", "public-https", "keys-from-secret")
+    plan = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "consent-ledger",
+        "resources": [str(where / "base")],
+        "components": [str(where / "components" / name) for name in wanted],
+        "images": [{"name": "consent-ledger", "newTag": version()}],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
+    return folder
+
+
+def test_what_is_optional_agrees_with_the_program_too(with_every_component: Path) -> None:
+    manifests = rendered(with_every_component)
+    assert findings(manifests) == []
+    for manifest in manifests:
+        kubernetes_validate.validate(manifest, NEWEST, strict=True)
+    relay = next(
+        one for one in manifests if one["metadata"]["name"] == "relay" and one["kind"] == "Deployment"
+    )
+    assert "/var/lib/consent-ledger/keys/main" in {
+        mount["mountPath"] for mount in container(relay)["volumeMounts"]
+    }
 
 
 @pytest.mark.skipif(not have_kubectl(), reason="there is no kubectl to compare with")

@@ -74,8 +74,7 @@ def _build(folder: Path, before: list[Manifest]) -> list[Manifest]:
     for generator in plan.get("configMapGenerator", []):
         _generate(made, generator, folder)
     for patch in plan.get("patches", []):
-        for change in documents(folder / patch["path"]):
-            _merge(_of(made, change["kind"], change["metadata"]["name"]), change)
+        _patch(made, patch, folder)
     for image in plan.get("images", []):
         _tag(made, image["name"], image["newTag"])
     if "namespace" in plan:
@@ -88,6 +87,25 @@ def _build(folder: Path, before: list[Manifest]) -> list[Manifest]:
 def _of(made: list[Manifest], kind: str, name: str) -> Manifest:
     (found,) = [one for one in made if (one["kind"], one["metadata"]["name"]) == (kind, name)]
     return found
+
+
+def _patch(made: list[Manifest], patch: Manifest, folder: Path) -> None:
+    for change in documents(folder / patch["path"]):
+        named = {"kind": change["kind"], "name": change["metadata"]["name"]}
+        for one in _targets(made, patch.get("target", named)):
+            _merge(one, {key: value for key, value in change.items() if key != "metadata"})
+
+
+def _targets(made: list[Manifest], target: dict[str, str]) -> list[Manifest]:
+    """Those of a kind that have a name, or a label."""
+    if "name" in target:
+        return [_of(made, target["kind"], target["name"])]
+    key, _, value = target["labelSelector"].partition("=")
+    return [
+        one
+        for one in made
+        if one["kind"] == target["kind"] and one["metadata"].get("labels", {}).get(key) == value
+    ]
 
 
 def _generate(made: list[Manifest], generator: Manifest, folder: Path) -> None:

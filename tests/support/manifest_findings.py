@@ -16,6 +16,7 @@ OF_THE_OPERATOR: Final = "cnpg.io/cluster"
 """A label of pods that CloudNativePG makes: they are in no manifest."""
 
 _SELECTING: Final = ("Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment", "StatefulSet")
+_STAY: Final = ("serve", "worker", "relay")
 _UNTRUSTED: Final = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
 
 
@@ -109,7 +110,7 @@ def _ports_and_probes(one: Workload) -> Iterator[str]:
     for name, port in one.ports.items():
         if serves.get(name, (None, set()))[0] != port:
             yield f"port {name} is {port}, and the program has {serves.get(name)}"
-    if one.container["args"][0] not in ("serve", "worker"):
+    if one.container["args"][0] not in _STAY:
         return
     for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = one.container.get(kind, {}).get("httpGet")

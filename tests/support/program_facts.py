@@ -17,6 +17,7 @@ from service.settings import SettingsError, read_settings
 from service.settings.reading import FILE, known_settings
 from service.telemetry.delivery_metrics import DeliveryMetrics
 from service.telemetry.metrics import Metrics
+from service.telemetry.relay_metrics import RelayMetrics
 from tests.support.containerfile import ROOT, Instruction, ours, values
 
 LAST_STAGE: Final = 2
@@ -95,6 +96,7 @@ def metric_labels() -> dict[str, set[str]]:
     """The labels of every time series that the program exports, by its name."""
     metrics = Metrics()
     DeliveryMetrics(metrics)
+    RelayMetrics(metrics, "main", "default")
     registered: dict[Collector, list[str]] = metrics.registry._collector_to_names  # noqa: SLF001 - lists them no other way
     found = {family.name: set[str]() for family in ProcessCollector(registry=None).collect()}
     for collector, names in registered.items():
