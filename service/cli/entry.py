@@ -18,6 +18,8 @@ import click
 
 PROGRAM = "consent-ledger"
 
+_OWN = {"service", *sys.stdlib_module_names}
+
 OK, NO, FAILED, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
 # Name: module, attribute and the line in the list of commands. Hidden commands have no line.
@@ -119,12 +121,12 @@ def explain(error: Exception) -> tuple[int, str]:
         return FAILED, f"{_one_line(error.format_message())} (see {error.ctx.command_path} --help)"
     if isinstance(error, click.ClickException):
         return FAILED, _one_line(error.format_message())
-    if isinstance(error, ForkError):
-        return NO, _one_line(str(error))
     if isinstance(error, LedgerError | SettingsError):
-        return FAILED, _one_line(str(error))
+        return NO if isinstance(error, ForkError) else FAILED, _one_line(str(error))
     if isinstance(error, OSError) and error.strerror:
         return FAILED, _one_line(f"{error.filename or 'input/output'}: {error.strerror}")
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in _OWN:
+        return FAILED, f"{error.name} is not installed here: pip install {PROGRAM}, for more than to verify"
     return BUG, f"this is a bug of {PROGRAM}: {_where(error)}; please report it with this line"
 
 
