@@ -11,9 +11,12 @@ from rich.table import Table
 
 from service.cli.options import database_options, settings_from
 from service.core.errors import InputError
+from service.core.notes import Verifier, parse_verifier
+from service.ledger.generations import link_previous, next_origin
 from service.settings import Settings
 from service.storage.access import LedgerRow
 from service.wiring.bootstrap import FIRST_KEY_DAYS, prepare
+from service.wiring.clock import now_ms
 from service.wiring.compose import open_access, open_services
 from service.wiring.database import database, make_fit
 from service.wiring.keys import create_keys, have_keys, keys_directory
@@ -28,9 +31,23 @@ def ledgers() -> None:
 @ledgers.command()
 @database_options
 @click.argument("name")
+@click.option(
+    "--after",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The newest checkpoint of a log that cannot go on, e.g. its high-water mark: this one is its next"
+    " generation, and names it.",
+)
+@click.option("--after-key", metavar="VKEY", help="With --after: the key that signed it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def create(
-    *, data_dir: Path | None, database_url: str | None, ledger: str | None, name: str, as_json: bool
+def create(  # noqa: PLR0913 - one a flag
+    *,
+    data_dir: Path | None,
+    database_url: str | None,
+    ledger: str | None,
+    name: str,
+    after: Path | None,
+    after_key: str | None,
+    as_json: bool,
 ) -> None:
     """Make the ledger NAME: its keys, its genesis entry and a first API key, which is shown once.
 
@@ -38,10 +55,13 @@ def create(
     """
     if ledger is not None:
         raise click.UsageError("the ledger to make is named without --ledger")
+    if (after is None) != (after_key is None):
+        raise click.UsageError("--after and --after-key go together")
+    previous = (after.read_bytes(), parse_verifier(after_key)) if after and after_key else None
     settings = settings_from(data_dir=data_dir, database_url=database_url, ledger=name)
     with database(settings) as dsn:
         make_fit(dsn, may_upgrade=settings.database_url is None)
-        row, key = asyncio.run(_create(settings, dsn))
+        row, key = asyncio.run(_create(settings, dsn, previous))
     if as_json:
         click.echo(msgspec.json.encode({**_body(row), "key": key}))
         return
@@ -53,14 +73,23 @@ def create(
     )
 
 
-async def _create(settings: Settings, dsn: str) -> tuple[LedgerRow, str | None]:
+async def _create(
+    settings: Settings, dsn: str, previous: tuple[bytes, Verifier] | None = None
+) -> tuple[LedgerRow, str | None]:
     async with open_access(dsn) as access:
         if any(row.name == settings.ledger for row in await access.ledgers()):
             raise InputError(
                 f"there is a ledger {settings.ledger} already: see `consent-ledger ledgers list`"
             )
+        if previous is not None:
+            await access.ensure_ledger(settings.ledger, next_origin(*previous), now_ms())
     async with open_services(settings, dsn) as composition:
         key = await prepare(settings, composition, example_sender=False)
+        if previous is not None:
+            parts = next(each for each in composition.parts if each.name == settings.ledger)
+            await link_previous(
+                parts.store, parts.keys, parts.sealer, parts.mark, previous=previous, now_ms=now_ms()
+            )
         return await composition.access.ledger(settings.ledger), key
 
 
