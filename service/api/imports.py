@@ -111,7 +111,7 @@ class ImportRequest(msgspec.Struct, forbid_unknown_fields=True):
     """An import as one JSON object."""
 
     about: ImportAbout
-    rows: list[dict[str, Cell]]
+    rows: Annotated[list[dict[str, Cell]], Meta(min_length=1)]
 
 
 class ImportedRow(msgspec.Struct, omit_defaults=True):
@@ -263,7 +263,7 @@ async def import_rows(request: ApiRequest) -> Response[bytes]:
         begun = _begun(request, about, _first_row(first[1:]))
         return Duplex(_stream(begun, first[1:], arriving), media_type=NDJSON)
     body = convert(await read_batch(request), ImportRequest)
-    if not 1 <= len(body.rows) <= ITEMS_MAX:
+    if len(body.rows) > ITEMS_MAX:
         raise ApiError(413, "too-many-items", f"An import has 1 to {ITEMS_MAX} rows; send more as NDJSON")
     begun = _begun(request, body.about, body.rows[0])
     items = await (await begun.submit([begun.read(row) for row in body.rows]))
