@@ -46,6 +46,7 @@ _COMMANDS = {
     "rulebook": ("service.cli.rulebook", "rulebook", "Show, try and publish what decides."),
     "audit": ("service.cli.audit", "audit", "Replay the whole ledger and compare it with what was signed."),
     "export": ("service.cli.export.command", "export", "Write the ledger, or a part of it, to a file."),
+    "report": ("service.cli.export.report", "report", "Take the report for people out of an export."),
     "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys; rotate the signing key."),
     "ledgers": ("service.cli.ledgers", "ledgers", "Make and list ledgers: one a tenant."),
     "doctor": ("service.cli.doctor", "doctor", "Look at everything that goes wrong in practice."),

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from service.cli.export.report import BROWSERS
 from tests.support.exported import signed
 from tests.support.small_export import a_small_export
 
@@ -73,6 +75,24 @@ async def test_an_export_is_verified_and_replayed_with_four_libraries(alone: Pat
         done = program(alone, command, "all.zip", "--key", made.signer.verifier.vkey)
         assert done.returncode == 0, done.stdout + done.stderr
         assert says in done.stdout
+
+
+async def test_the_report_is_taken_out_of_an_export(alone: Path) -> None:
+    made = await a_small_export()
+    page = b"<!doctype html><html lang=en><title>Report</title><h1>Report</h1><p>Entry 7</p></html>"
+    (alone / "told.zip").write_bytes(signed({"report.html": page} | made.files, made.signer))
+    assert program(alone, "report", "told.zip", "told.html").returncode == 0
+    assert (alone / "told.html").read_bytes() == page
+    for arguments in (("told.zip", "told.html"), ("told.zip", "told.doc"), ("told.html", "other.html")):
+        done = program(alone, "report", *arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    if not any(map(shutil.which, BROWSERS)):
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    done = program(alone, "report", "told.zip", "told.pdf")
+    assert done.returncode == 0, done.stderr
+    printed = (alone / "told.pdf").read_bytes()
+    assert printed.startswith(b"%PDF")
+    assert b"/MarkInfo" in printed, "a PDF without tags cannot be read aloud"
 
 
 def test_what_takes_more_is_said_in_one_line(alone: Path) -> None:

@@ -6,69 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from service.core.bundle import parse_bundle
-from service.core.events import parse_form
 from service.core.events.parsing import CONFIGURING, SubmittedEvent
-from service.core.export.contents import ExportBody
-from service.core.law.question import parse_question
-from service.ledger.check import Asked
 from service.ledger.export_ports import ExportLanguage
 from service.ledger.report.markup import join, tag
-from service.ledger.report.page import WORDS, Subject, report_page
-from tests.support.small_ledger import SmallLedger
-
-HOSTILE = "</script><img src=x onerror=alert(1)>&\"'"
-FORM = {
-    "language": "en",
-    "title": f"News {HOSTILE}",
-    "text": f"Acme may mail me.\n{HOSTILE}",
-    "boxes": [
-        {
-            "name": "news",
-            "label": f"Yes {HOSTILE}",
-            "default": "ticked",
-            "categories": ["newsletter"],
-            "channels": ["email"],
-            "senders": ["acme"],
-        }
-    ],
-}
-
-
-async def subject(language: ExportLanguage, address: str = "jane@example.org") -> Subject:
-    """A history with a form, a withdrawal and an answer, as the report is handed it."""
-    ledger = await SmallLedger().begin("acme")
-    _, published = await ledger.configuration.publish_form(FORM)
-    tick = {"sender": "acme", "form": published.digest, "box": "news", "method": "ticked"}
-    await ledger.record("consent_granted", "jane@example.org", **tick, evidence={"user_agent": HOSTILE})
-    await ledger.record("consent_withdrawn", "jane@example.org", sender="acme", scope="all_marketing")
-    body = {
-        "sender": "acme",
-        "category": "newsletter",
-        "channel": "email",
-        "kind": "commercial",
-        "recipient": {"country": "NL", "kind": "consumer"},
-        "message": {"optout": True, "identity": True},
-    }
-    asked = Asked(parse_question(body), ledger.address(address), with_token=False)
-    bundle = parse_bundle(await ledger.proofs.bundle(asked, disclose=True))
-    return Subject(
-        body=ExportBody(
-            origin=ledger.keys.origin,
-            scope="addresses",
-            subjects=("0" * 64,),
-            log=False,
-            disclosed=True,
-            language=language,
-            size=11,
-            recorded_at="2026-11-25T03:00:00.000Z",
-        ),
-        vkey=ledger.keys.signer.verifier.vkey,
-        checkpoint=bundle.checkpoint,
-        bundles=[bundle],
-        forms={published.digest: parse_form(FORM)},
-        senders={"acme": f"Acme B.V. {HOSTILE}"},
-    )
+from service.ledger.report.page import WORDS, report_page
+from tests.support.told_report import FORM, HOSTILE, told_subject
 
 
 class Reader(HTMLParser):
@@ -103,7 +45,7 @@ class Reader(HTMLParser):
 @pytest.mark.parametrize("language", ["en", "nl"])
 async def test_it_says_who_what_when_and_why_with_the_form_as_it_was_shown(language: ExportLanguage) -> None:
     words = WORDS[language]
-    text = Reader(report_page(await subject(language))).text
+    text = Reader(report_page(await told_subject(language))).text
     for said in (
         "jane@example.org",
         words.events["consent_granted"],
@@ -120,11 +62,11 @@ async def test_it_says_who_what_when_and_why_with_the_form_as_it_was_shown(langu
 
 
 async def test_an_address_of_which_nothing_is_recorded_is_said_to_be_absent() -> None:
-    assert WORDS["en"].nothing in Reader(report_page(await subject("en", "nobody@example.org"))).text
+    assert WORDS["en"].nothing in Reader(report_page(await told_subject("en", "nobody@example.org"))).text
 
 
 async def test_what_anybody_recorded_is_text_and_nothing_is_fetched_or_run() -> None:
-    page = report_page(await subject("en"))
+    page = report_page(await told_subject("en"))
     found = Reader(page)
     assert found.open == []
     assert found.names.isdisjoint({"script", "img", "link", "iframe", "object", "form", "a"})
@@ -136,7 +78,7 @@ async def test_what_anybody_recorded_is_text_and_nothing_is_fetched_or_run() -> 
 
 
 async def test_headings_go_down_one_level_at_a_time_and_the_language_is_said() -> None:
-    page = report_page(await subject("nl"))
+    page = report_page(await told_subject("nl"))
     assert page.startswith('<!doctype html>\n<html lang="nl">')
     levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
     assert levels[0] == 1

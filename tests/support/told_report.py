@@ -1,0 +1,63 @@
+"""A history as the report is told it: a form, a yes, a no, an answer, and names that try to break out."""
+
+from service.core.bundle import parse_bundle
+from service.core.events import parse_form
+from service.core.export.contents import ExportBody
+from service.core.law.question import parse_question
+from service.ledger.check import Asked
+from service.ledger.export_ports import ExportLanguage
+from service.ledger.report.page import Subject
+from tests.support.small_ledger import SmallLedger
+
+HOSTILE = "</script><img src=x onerror=alert(1)>&\"'"
+FORM = {
+    "language": "en",
+    "title": f"News {HOSTILE}",
+    "text": f"Acme may mail me.\n{HOSTILE}",
+    "boxes": [
+        {
+            "name": "news",
+            "label": f"Yes {HOSTILE}",
+            "default": "ticked",
+            "categories": ["newsletter"],
+            "channels": ["email"],
+            "senders": ["acme"],
+        }
+    ],
+}
+
+
+async def told_subject(language: ExportLanguage, address: str = "jane@example.org") -> Subject:
+    """A history with a form, a withdrawal and an answer, as the report is handed it."""
+    ledger = await SmallLedger().begin("acme")
+    _, published = await ledger.configuration.publish_form(FORM)
+    tick = {"sender": "acme", "form": published.digest, "box": "news", "method": "ticked"}
+    await ledger.record("consent_granted", "jane@example.org", **tick, evidence={"user_agent": HOSTILE})
+    await ledger.record("consent_withdrawn", "jane@example.org", sender="acme", scope="all_marketing")
+    body = {
+        "sender": "acme",
+        "category": "newsletter",
+        "channel": "email",
+        "kind": "commercial",
+        "recipient": {"country": "NL", "kind": "consumer"},
+        "message": {"optout": True, "identity": True},
+    }
+    asked = Asked(parse_question(body), ledger.address(address), with_token=False)
+    bundle = parse_bundle(await ledger.proofs.bundle(asked, disclose=True))
+    return Subject(
+        body=ExportBody(
+            origin=ledger.keys.origin,
+            scope="addresses",
+            subjects=("0" * 64,),
+            log=False,
+            disclosed=True,
+            language=language,
+            size=11,
+            recorded_at="2026-11-25T03:00:00.000Z",
+        ),
+        vkey=ledger.keys.signer.verifier.vkey,
+        checkpoint=bundle.checkpoint,
+        bundles=[bundle],
+        forms={published.digest: parse_form(FORM)},
+        senders={"acme": f"Acme B.V. {HOSTILE}"},
+    )
