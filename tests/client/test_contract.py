@@ -43,7 +43,7 @@ NOT_SPOKEN = {
     "/v1/subscriptions": CONFIGURING,
     "/log/": FOR_AUDITORS,
     "/v1/exports": FOR_AUDITORS,
-    "/v1/bundles": FOR_AUDITORS,
+    "/v1/consistency": FOR_AUDITORS,
     **dict.fromkeys(("/livez", "/metrics", "/openapi.json", "/docs", "/problems/"), FOR_OTHERS),
 }
 """By how their paths begin: what the client leaves to others, and why."""
