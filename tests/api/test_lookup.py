@@ -38,7 +38,8 @@ async def test_everything_held_of_a_person_is_told_with_the_ground_of_each_messa
     file = await found(service)
     assert [event["type"] for event in file["events"]] == ["consent_granted", "message_sent"]
     assert (
-        file["events"][0]["sentence"] == "You gave Acme B.V. consent to “newsletter” by e-mail (was empty)."
+        file["events"][0]["sentence"]
+        == "You gave Acme B.V. consent to “newsletter” by e-mail (by a box that was empty)."
     )
     assert file["events"][0]["evidence"] == {"ip": "192.0.2.7"}
     (answer,) = file["answers"]

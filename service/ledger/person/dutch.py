@@ -84,6 +84,7 @@ DUTCH: Final = Words(
     form=", op het formulier “{title}”",
     box=", met “{label}”, een vakje dat {default} voordat u kwam",
     defaults={"ticked": "al was aangevinkt", "unticked": "leeg was"},
+    by_a_box="via een vakje dat",
     product=" ({product})",
     told_yes=" U is verteld dat u bezwaar kon maken{offered}.",
     told_offered=", en dat kon daar meteen",

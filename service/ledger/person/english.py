@@ -78,6 +78,7 @@ ENGLISH: Final = Words(
     form=", on the form “{title}”",
     box=", by “{label}”, a box that {default} before you came",
     defaults={"ticked": "was ticked already", "unticked": "was empty"},
+    by_a_box="by a box that",
     product=" ({product})",
     told_yes=" You were told that you could object{offered}.",
     told_offered=", and could do so there",

@@ -21,7 +21,7 @@ WORDS: Final = {"en": ENGLISH, "nl": DUTCH}
 
 _STYLE: Final = (
     "body{font:1.05rem/1.55 Georgia,serif;max-width:42rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;"
-    "background:#fff}h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.15rem;margin-top:2rem}"
+    "background:#fff}h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem}"
     "ol{list-style:none;padding:0;border-left:2px solid #c9c9c9;margin-left:.3rem}li{padding:0 0 1rem 1rem}"
     "time{font-weight:bold;display:block}.entry{color:#5a5a5a;font-size:.85em}blockquote{margin:.5rem 0 1rem;"
     "padding:.6rem 1rem;background:#f4f2ec;border-left:3px solid #b9b19a;white-space:pre-wrap}"

@@ -33,6 +33,7 @@ class Words(Struct, frozen=True, kw_only=True):
     form: str
     box: str
     defaults: Mapping[str, str]
+    by_a_box: str
     product: str
     told_yes: str
     told_offered: str
@@ -147,7 +148,7 @@ class Teller:
         if box is not None:
             return told + words.box.format(label=box.label, default=words.defaults[box.default])
         default = getattr(event, "checkbox_default", None)
-        return told + (f" ({words.defaults[default]})" if default is not None else "")
+        return told + (f" ({words.by_a_box} {words.defaults[default]})" if default is not None else "")
 
     def _remark(self, event: Any) -> str:  # noqa: ANN401 - as above
         expires = getattr(event, "expires", "none")
