@@ -50,6 +50,11 @@ _COMMANDS = {
     "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys; rotate the signing key."),
     "ledgers": ("service.cli.ledgers", "ledgers", "Make and list ledgers: one a tenant."),
     "doctor": ("service.cli.doctor", "doctor", "Look at everything that goes wrong in practice."),
+    "partition": (
+        "service.cli.partition",
+        "partition",
+        "Audit the map without seeing any record.",
+    ),
     "witness": ("service.cli.witness", "witness", "Witness the growth of other logs."),
     "migrate": ("service.cli.migrate", "migrate", "Bring the database to this version's schema."),
     "demo": ("service.cli.demo.command", "demo", "Watch the stories it was born from, and the proofs."),
