@@ -25,7 +25,7 @@ UNKNOWN = {"name": "c", "skip_reason": "not found"}
 def test_a_report_is_told_as_it_is(tmp_path: Path, packages: list[object], status: int, last: str) -> None:
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"dependencies": packages, "fixes": []}))
-    found, lines = verdict(report)
+    found, lines = verdict(report, tmp_path / "log")
     assert (found, lines[-1]) == (status, last)
     assert ("b 1.2: PYSEC-2026-1, mended in 1.2.1" in lines) == (status == 1)
 
@@ -35,4 +35,6 @@ def test_a_service_that_could_not_be_asked_is_said_to_be_so(tmp_path: Path, text
     report = tmp_path / "report.json"
     if text is not None:
         report.write_text(text)
-    assert verdict(report) == (0, ["pip-audit: skipped, the vulnerability service cannot be reached"])
+    (tmp_path / "log").write_text("Traceback\nConnectionError: no route\n\n")
+    skipped = "pip-audit: skipped, it could not ask the vulnerability service (ConnectionError: no route)"
+    assert verdict(report, tmp_path / "log") == (0, [skipped])
