@@ -78,7 +78,7 @@ def check(*, file: Path, keys: tuple[str, ...], as_json: bool) -> int:
         if not replay.findings:
             counts = replay.counts
             click.echo(
-                f"Sound: {counts['events']} events of {counts['subjects']} pseudonyms, every one in the map of"
-                f" each of {counts['epochs']} epochs. Whose they are was not looked at."
+                f"Sound: {counts['events']} events of {counts['subjects']} pseudonyms, every one in the map"
+                f" of each of {counts['epochs']} epochs. Whose they are was not looked at."
             )
     return FINDINGS if replay.findings else 0
