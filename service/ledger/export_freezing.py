@@ -13,7 +13,7 @@ from service.core.errors import ForkError, NotFoundError, QuestionError
 from service.core.events.configuration import CampaignChecked
 from service.core.export import contents as at
 from service.core.law.question import parse_question
-from service.core.notes import parse_note
+from service.core.notes import parse_note, with_signatures
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.campaign_ports import CampaignStore
 from service.ledger.campaign_prove import CampaignProofs
@@ -31,6 +31,7 @@ from service.ledger.prove import Proofs
 from service.ledger.report.page import Subject, report_page
 
 _HOLD_EVERY: Final = 64
+_STAMPS_MAX: Final = 500
 
 Hold = Callable[[], Awaitable[None]]
 """Tells others that whoever calls is still at it."""
@@ -91,6 +92,7 @@ class Freezer:
             last = (await snapshot.entries_at([size - 1]))[size - 1]
             moment = recorded_at_ms(last.entry)
             documents = await _documents(snapshot, size)
+            attested = await self._attested(snapshot, size)
             bundles: list[File] = []
             for address in scope.addresses:
                 if len(bundles) % _HOLD_EVERY == 0:
@@ -109,6 +111,7 @@ class Freezer:
             (at.REPORT, report.encode()),
             (at.EXPORT, at.body_bytes(body)),
             (at.CHECKPOINT, note),
+            *attested,
             *bundles,
             *campaign,
         ]
@@ -156,13 +159,23 @@ class Freezer:
         )
 
     async def _checkpoint(self, snapshot: Snapshot, scope: Scope) -> tuple[int, bytes]:
-        head = await snapshot.head()
-        if scope.size is None or scope.size == head.size:
-            return head.size, head.checkpoint
-        note = await snapshot.checkpoint(scope.size)
+        size = scope.size if scope.size is not None else (await snapshot.head()).size
+        note = await snapshot.checkpoint(size)
         if note is None:
             raise NotFoundError("no checkpoint was signed for this size")
-        return scope.size, note
+        cosigned, lines = await snapshot.cosignatures(size)
+        return size, with_signatures(note, lines if cosigned == size else ())
+
+    @staticmethod
+    async def _attested(snapshot: Snapshot, size: int) -> list[File]:
+        """What others attested of the log up to this size: the newest cosigned state, and time stamps."""
+        files: list[File] = []
+        cosigned, lines = await snapshot.cosignatures(size)
+        if 0 < cosigned < size and (note := await snapshot.checkpoint(cosigned)) is not None:
+            files.append((at.WITNESSED, with_signatures(note, lines)))
+        stamps = await snapshot.timestamps(1, size, _STAMPS_MAX)
+        stamped = sorted({row.size: row.token for row in stamps}.items())
+        return files + [(at.timestamp_name(own), token) for own, token in stamped]
 
     async def _bundle(
         self, snapshot: Snapshot, scope: Scope, address: CanonicalAddress, moment: int

@@ -5,6 +5,8 @@ r"""What the files of an export are called and hold.
     verifier.html                    checks a bundle in a browser, without a network
     export.json                      what was asked for, and what is therefore in here
     checkpoint                       the signed head that everything is of (C2SP)
+    witness/checkpoint               the newest state that witnesses have cosigned, where that is an older one
+    timestamp/<size>.tsr             RFC 3161 time stamps of checkpoints (DER), the newest ones
     keys.json                        the keys the log has signed with; K_sub where disclosed
     document/<kind>/<hash>.json      forms, rulebooks, packs, senders under the SHA-256 of their text
     bundle/0001.json                 one bundle an address, in the order of the request
@@ -36,6 +38,7 @@ REPORT_PDF: Final = "report.pdf"
 VERIFIER: Final = "verifier.html"
 EXPORT: Final = "export.json"
 CHECKPOINT: Final = "checkpoint"
+WITNESSED: Final = "witness/checkpoint"
 KEYS: Final = "keys.json"
 LOG: Final = "log/"
 RECORDS_PER_FILE: Final = 4_096
@@ -184,6 +187,11 @@ def record_name(number: int) -> str:
 def checkpoints_name(number: int) -> str:
     """Where the checkpoints of the sizes from `number * SIZES_PER_FILE` on stand."""
     return f"checkpoints/{_digits(number)}.jsonl"
+
+
+def timestamp_name(size: int) -> str:
+    """Where the time stamp of the checkpoint of this size stands."""
+    return f"timestamp/{size}.tsr"
 
 
 def _digits(number: int) -> str:

@@ -84,7 +84,7 @@ class _ReplayedLog:
         self._notes = self._all_notes()
         self._next_note = next(self._notes, None)
         self._secret = opened.keys.subject_key_secret
-        self._held = opened.held
+        self._known = {"checkpoint held before": opened.held, "witnesses": opened.witnessed}
         self._campaign = ShownCampaign(opened, found) if opened.body.campaign is not None else None
 
     def run(self) -> None:
@@ -121,8 +121,9 @@ class _ReplayedLog:
         self._leaves.append(replay.last_leaf_hash)
         for tile in completed:
             self._take(tile)
-        if self._held is not None and self._held.size == replay.size:
-            self._compare_held(self._held)
+        for name, known in self._known.items():
+            if known is not None and known.size == replay.size:
+                self._compare_known(name, known)
 
     def _entries(self, number: int, width: int) -> list[bytes]:
         name = at.LOG + tile_path(entry_bundle(number, width))
@@ -197,11 +198,11 @@ class _ReplayedLog:
         if not same:
             self._found.find("tile_differs", f"{name} is not what the entries give")
 
-    def _compare_held(self, held: Checkpoint) -> None:
-        name = "checkpoint held before"
-        if self._replay.frontier.root() == held.root:
+    def _compare_known(self, name: str, known: Checkpoint) -> None:
+        """What was known, or seen by a witness, must be the beginning of this log."""
+        if self._replay.frontier.root() == known.root:
             self._found.held_before = True
-            self._found.passed(name, f"The {held.size} entries known before are the beginning of these.")
+            self._found.passed(name, f"The {known.size} entries known before are the beginning of these.")
         else:
             self._found.find("log_forked", "the log does not begin with the entries known before")
             self._found.failed(name, "What was known before is not the beginning of this log.")
