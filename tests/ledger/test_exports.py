@@ -4,13 +4,11 @@ import asyncio
 import io
 import json
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from service.cli.audit_ledger import run_audit
@@ -18,7 +16,6 @@ from service.core.errors import GoneError, NotFoundError, QuestionError, Unavail
 from service.core.export import contents as at
 from service.core.export.archive import complete_members
 from service.core.export.manifest import MANIFEST, NOTE
-from service.core.notes import parse_note
 from service.core.tiles import decode_entries
 from service.core.verifier import verify_bundle
 from service.ledger.addresses import CanonicalAddress
@@ -28,9 +25,16 @@ from service.ledger.exports import LIFETIME_MS, Exports
 from service.settings import Settings
 from service.wiring.clock import now_ms
 from tests.support.databases import a_database
-from tests.support.exported import audited, codes, exported, files_of, signed, verified
+from tests.support.exported import (
+    a_service,
+    audited,
+    codes,
+    exported,
+    files_of,
+    size_of,
+    verified,
+)
 from tests.support.http_service import JANE, Service, grant, question, running, withdrawal
-from tests.support.trusted_world import WITNESS
 
 JANES = CanonicalAddress("email", str(JANE["value"]))
 STRANGER = CanonicalAddress("email", "stranger@example.org")
@@ -91,10 +95,6 @@ async def fill(service: Service) -> str:
     checked = await service.client.post("/v1/checks/batch", json={"defaults": ASKED, "checks": checks})
     assert (await service.record(withdrawal())).status_code == 201
     return str(checked.json()["summary"]["campaign"])
-
-
-def exports_of(service: Service) -> Exports:
-    return service.composition.services.ledgers[service.ledger_id].exports
 
 
 @pytest.fixture(scope="module")
@@ -177,18 +177,6 @@ def test_the_secret_that_ties_addresses_to_entries_is_in_it_only_where_it_is_dis
     disclosed = {name: json.loads(files_of(raw)[at.KEYS]) for name, raw in told.raw.items()}
     assert disclosed["ledger"]["subject_key_secret"]
     assert disclosed["sender"]["subject_key_secret"] is None
-
-
-async def size_of(service: Service) -> int:
-    note = await service.composition.services.ledgers[service.ledger_id].published.checkpoint()
-    return int(note.split(b"\n")[1])
-
-
-@asynccontextmanager
-async def a_service(dsn: str, data: Path) -> AsyncIterator[tuple[Service, Exports]]:
-    async with running(dsn, data) as service:
-        await service.record(grant())
-        yield service, exports_of(service)
 
 
 async def test_the_same_export_is_the_same_bytes_whatever_was_recorded_since(
@@ -315,41 +303,6 @@ async def test_who_was_erased_is_in_no_export_any_more(database_dsn: str, tmp_pa
         assert not any(JANES.value.encode() in body for body in files_of(raw).values())
         alone = await exported(exports, Scope("addresses", (JANES,)))
         assert verified(alone).sound
-
-
-async def cosign(dsn: str, ledger_id: int, note: bytes) -> None:
-    """What a witness that saw this checkpoint leaves in the database."""
-    text = parse_note(note).text
-    line = WITNESS.cosign(text, 1_795_000_000)
-    size = int(text.split("\n")[1])
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(
-            "INSERT INTO cosignature (ledger_id, size, witness, line) VALUES ($1, $2, $3, $4)",
-            *(ledger_id, size, WITNESS.verifier.name, line),
-        )
-    finally:
-        await connection.close()
-
-
-async def test_what_witnesses_have_cosigned_goes_with_it_and_makes_more_of_it(
-    database_dsn: str, tmp_path: Path
-) -> None:
-    async with a_service(database_dsn, tmp_path) as (service, exports):
-        ledger = service.composition.services.ledgers[service.ledger_id]
-        key, witness = ledger.keys.signer.verifier, WITNESS.verifier
-        await cosign(database_dsn, service.ledger_id, await ledger.published.checkpoint())
-        size = await size_of(service)
-        of_that = await exported(exports, Scope("sender", sender="acme", size=size))
-        later = await exported(exports, Scope("sender", sender="acme"))
-        assert at.WITNESSED in files_of(later)
-        for raw in (of_that, later):
-            assert audited(raw, key).level == "L1"
-            report = audited(raw, key, witness)
-            assert (report.sound, report.level) == (True, "L2"), report.findings
-        changed = files_of(later)
-        changed[at.WITNESSED] = changed[at.CHECKPOINT]
-        assert audited(signed(changed, ledger.keys.signer), key, witness).level == "L1"
 
 
 def test_the_system_s_own_unzip_finds_nothing_wrong(told: Told, tmp_path: Path) -> None:

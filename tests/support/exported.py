@@ -2,7 +2,9 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from zipfile import ZipFile
 
 from service.core.export import contents as at
@@ -15,6 +17,7 @@ from service.core.notes import Signer, Verifier
 from service.ledger.export_freezing import checkpoint_of
 from service.ledger.export_ports import Scope
 from service.ledger.exports import Exports
+from tests.support.http_service import Service, grant, running
 
 
 def untold(_done: int, _of: int) -> None:
@@ -76,3 +79,22 @@ def audited(raw: bytes, *keys: Verifier, held: bytes | None = None, told: Progre
 def codes(report: ExportReport) -> set[str]:
     """The codes of its findings."""
     return {finding.code for finding in report.findings}
+
+
+def exports_of(service: Service) -> Exports:
+    """The exports of its ledger."""
+    return service.composition.services.ledgers[service.ledger_id].exports
+
+
+async def size_of(service: Service) -> int:
+    """The size of its newest checkpoint."""
+    note = await service.composition.services.ledgers[service.ledger_id].published.checkpoint()
+    return int(note.split(b"\n")[1])
+
+
+@asynccontextmanager
+async def a_service(dsn: str, data: Path) -> AsyncIterator[tuple[Service, Exports]]:
+    """A service whose ledger holds Jane's yes, and its exports."""
+    async with running(dsn, data) as service:
+        await service.record(grant())
+        yield service, exports_of(service)
