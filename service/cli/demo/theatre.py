@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from service.core.notes import ED25519, Verifier
 from service.core.token import decode_base64url
 
-_START_SECONDS = 60
+_START_SECONDS = 180
 _STOP_SECONDS = 20
 
 
