@@ -89,14 +89,6 @@ DUTCH: Final = Words(
     rests_on="Het berust op",
     asked="Gevraagd door {sender}: {category}, per {channel}",
     asked_at="Gevraagd voor {moment}",
-    campaign="Campagne {campaign}",
-    campaign_line="regel {line}",
-    messages="Berichten waarover is gevraagd",
-    messages_lead=(
-        "Voor een verzending is het register over dit adres bevraagd. Elk antwoord is bewezen in een eigen"
-        " bestand."
-    ),
-    no_messages="Geen vastgelegde campagne heeft naar dit adres gevraagd met haar eigen vraag.",
     evidence="Bewaard bewijs",
     linked="Ook bekend onder",
     check="Zelf controleren, zonder ons",

@@ -83,14 +83,6 @@ ENGLISH: Final = Words(
     rests_on="It rests on",
     asked="Asked by {sender}: {category}, by {channel}",
     asked_at="Asked for {moment}",
-    campaign="Campaign {campaign}",
-    campaign_line="line {line}",
-    messages="Messages that were asked about",
-    messages_lead=(
-        "Before a mailing, the ledger was asked about this address. Each answer is proved in a file of its"
-        " own."
-    ),
-    no_messages="No recorded campaign asked about this address in its own words.",
     evidence="Evidence held",
     linked="Also known under",
     check="How to check this without us",

@@ -45,11 +45,6 @@ class Words(Struct, frozen=True, kw_only=True):
     rests_on: str
     asked: str
     asked_at: str
-    campaign: str
-    campaign_line: str
-    messages: str
-    messages_lead: str
-    no_messages: str
     evidence: str
     linked: str
     check: str
