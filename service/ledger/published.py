@@ -47,9 +47,9 @@ class PublishedLog:
             head = await snapshot.head()
             old, new = size1 or 1, size2 or head.size
             if new > head.size:
-                raise InputError("the log does not have this size yet", pointer="/query/to", code="value")
+                raise InputError("the log does not have this size yet", pointer="/query/to", code="in_future")
             if old > new:
-                raise InputError("a log does not shrink", pointer="/query/from", code="value")
+                raise InputError("a log does not shrink", pointer="/query/from", code="too_late")
             hashes = await snapshot.hashes(plan_consistency(old, new))
             note = await cosigned(snapshot, head) if new == head.size else await snapshot.checkpoint(new)
         return Consistency(old, new, tuple(prove_consistency(old, new, hashes)), note)

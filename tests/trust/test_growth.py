@@ -63,7 +63,7 @@ async def test_a_size_without_a_checkpoint_has_a_proof_and_no_note(service: Serv
 )
 async def test_sizes_that_the_log_does_not_have_are_refused_by_name(service: Service, sizes: str) -> None:
     answer = await service.client.get(f"/v1/consistency?{sizes}")
-    assert answer.status_code == 400
+    assert answer.status_code in (400, 422)
     assert answer.json()["errors"][0]["pointer"] in ("/query/from", "/query/to")
 
 

@@ -33,7 +33,7 @@ GROWTH: Final[Mapping[tuple[str, str], Operation]] = {
             query("from", "The size of a checkpoint that was kept.", _SIZE | {"default": 1}, example=1),
             query("to", "The size of a later one. By default the newest.", _SIZE, example=1),
         ),
-        refusals=("malformed-request",),
+        refusals=("validation", "malformed-request"),
     ),
 }
 
