@@ -20,11 +20,11 @@ BIN := .venv/bin
 READY := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint style types imports format bench soak fuzz interop wheel sbom pip-audit checkov crds clean
+.PHONY: help run test lint style types imports format bench soak fuzz forge interop wheel sbom pip-audit checkov crds clean
 
 help: ## What there is to ask for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
-	@echo "Settings: PORT=$(PORT) HOST=$(HOST) DATA=$(DATA) (run), ARGS=... (run, test, bench, soak), JOBS=$(JOBS) (test, 0: one process), DATABASE_URL"
+	@echo "Settings: PORT=$(PORT) HOST=$(HOST) DATA=$(DATA) (run), ARGS=... (run, test, bench, soak, forge), JOBS=$(JOBS) (test, 0: one process), DATABASE_URL"
 
 run: $(READY) ## Serve on http://127.0.0.1:8000, with a PostgreSQL of its own unless DATABASE_URL names one
 	@exec $(BIN)/consent-ledger serve --host $(HOST) --port $(PORT) --data "$(DATA)" --with-worker --example-sender $(ARGS)
@@ -56,6 +56,9 @@ soak: $(READY) ## Run the tests that take minutes: hundreds of seeded crashes
 
 fuzz: $(READY) ## Ask every operation of the contract thousands of times, at the edges of every field
 	@$(BIN)/pytest -m fuzz $(ARGS)
+
+forge: $(READY) ## Forge bundles by the million (ARGS="--count 1000000 --processes 2"): neither verifier may accept one
+	@$(BIN)/python -m tests.forge $(ARGS)
 
 interop: $(READY) ## Try clients (Node), a real Kafka (JDK, Maven), logs and proofs (Go) with tools of others; -ra says what is skipped
 	@$(BIN)/pytest -m interop $(ARGS)

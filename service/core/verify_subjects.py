@@ -54,6 +54,8 @@ def _check_roles(bundle: Bundle) -> None:
     if roles.count("address") != 1:
         raise ProofError("A bundle is about exactly one address.")
     keys = [subject.subject_key for subject in bundle.subjects]
+    if sorted(zip(roles, keys, strict=True)) != list(zip(roles, keys, strict=True)):
+        raise ProofError("The subjects are shown in another order than theirs.")
     named = [subject.address for subject in bundle.subjects if subject.address is not None]
     if len(set(keys)) != len(keys) or len(set(named)) != len(named):
         raise ProofError("A subject is shown twice.")

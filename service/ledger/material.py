@@ -207,8 +207,9 @@ class Gatherer:
                 history=history,
                 through=wanted.through,
             )
-            for name, history in sorted(senders.items(), key=lambda item: item[0])
+            for name, history in senders.items()
         ]
+        named.sort(key=lambda member: member.key)
         return (asked, *linked, *named)
 
     @staticmethod

@@ -62,6 +62,7 @@ FORGERIES: Final[dict[str, tuple[int, str, Edit]]] = {
     "a history under another subject key":        (4, "agreed", share_of("subject_key", "left")),
     "an absence under another subject key":       (5, "absent", share_of("subject_key", "left")),
     "two addresses asked about":                  (5, "agreed", with_subject("left", "address")),
+    "subjects in another order":                  (5, "agreed", lambda b: b["subjects"].reverse()),
     "a subject shown twice":                      (5, "moved", with_subject("moved", "linked")),
     "nobody asked about":                         (5, "agreed", without("address")),
     "an address that is not named":               (5, "agreed", set_subject(address=None)),

@@ -83,6 +83,7 @@ FORGED: dict[str, tuple[str, Edit]] = {
     "secret-of-another-ledger": ("history", put("subject_key_secret", "ab" * 32)),
     "address-of-another-person": ("history", share_of("address", "left")),
     "subject-key-of-another-person": ("history", share_of("subject_key", "left")),
+    "subjects-out-of-order": ("agreed", lambda b: b["subjects"].reverse()),
     "subject-absent-though-present": ("history", absent),
     "subject-absent-by-another-proof": ("history", absent_by("absent")),
     "subject-present-though-absent": ("history_absent", share_of("events", "history")),
@@ -172,7 +173,7 @@ def vectors() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, (source, edit) in FORGED.items():
         yield name, _vector(forged(_of(source), edit))
     for name, (line, edit) in LINES.items():
-        ledger, bundles = _lines()
+        ledger, bundles = lines()
         yield name, _vector(forged(bundles[line], edit, ledger=ledger))
     yield from _trusted()
     yield "signed-by-another-key", _vector(forged(world().history, lambda _: None, OTHER_KEYS.signer))
@@ -200,12 +201,12 @@ def _of(source: str) -> bytes:
 
 
 @cache
-def _lines() -> tuple[SmallLedger, dict[int, bytes]]:
+def lines() -> tuple[SmallLedger, dict[int, bytes]]:
     return run(proved_lines())
 
 
 def _of_line(line: int) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(_lines()[1][line])["campaign"]
+    shown: dict[str, Any] = json.loads(lines()[1][line])["campaign"]
     return shown
 
 
@@ -215,7 +216,7 @@ def _newest(bundle: dict[str, Any]) -> dict[str, Any]:
 
 def _event_as_leaf(bundle: dict[str, Any]) -> dict[str, Any]:
     index = bundle["campaign"]["event"]["index"]
-    row = _lines()[0].store.entries.get(index, _lines()[0].store.version)
+    row = lines()[0].store.entries.get(index, lines()[0].store.version)
     assert row is not None
     return {"index": index, "entry": base64.b64encode(row.entry).decode()}
 

@@ -195,8 +195,13 @@ def without(role: str) -> Edit:
 
 
 def with_subject(name: str, role: str, shown_as: str | None = None) -> Edit:
-    """Show a subject of another bundle beside the others."""
-    return lambda value: value["subjects"].append(subject(of(name), role) | {"role": shown_as or role})
+    """Show a subject of another bundle at its place among the others."""
+
+    def edit(value: Json) -> None:
+        subjects = [*value["subjects"], subject(of(name), role) | {"role": shown_as or role}]
+        value["subjects"] = sorted(subjects, key=lambda each: (each["role"], each["subject_key"]))
+
+    return edit
 
 
 def set_asked(**changes: object) -> Edit:

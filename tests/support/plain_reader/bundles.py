@@ -161,6 +161,8 @@ class Bundle:
         require([each["role"] for each in subjects].count("address") == 1, "not one address")
         named = [write_json(each["address"]) for each in subjects if each["address"] is not None]
         keys = [each["subject_key"] for each in subjects]
+        placed = [(each["role"], each["subject_key"]) for each in subjects]
+        require(placed == sorted(placed), "another order")
         require(len(set(named)) == len(named) and len(set(keys)) == len(keys), "one stands twice")
         for each in subjects:
             kind = each["address"]["kind"] if each["address"] is not None else "unknown"

@@ -1,0 +1,363 @@
+// A bundle, verified step by step as schemas/README.md has it. Written from that page, not from the service.
+//
+// Of step 9 it does what needs no law: it does not derive the answer again from events and rulebook, and says so.
+
+import { Refused, base64url, hashes, hex, require, same, unbase64, unhex, unsigned, utf8 } from "./bytes.mjs";
+import { readCanonical, readText, writeJson } from "./canonical.mjs";
+import { readEntry } from "./entries.mjs";
+import { checkSignature, leafHash, sha256, subjectKey } from "./hashing.mjs";
+import {
+  campaignEntry,
+  checkClosed,
+  checkErasures,
+  checkNames,
+  checkTimes,
+  namedForms,
+  putTogether,
+  siblingsOf,
+} from "./histories.mjs";
+import { COSIGNATURE, ED25519, bundleMessage, openCheckpoint, readKey, withoutSignature } from "./notes.mjs";
+import { checkShape } from "./shapes.mjs";
+import { checkConsistency, checkEntries, checkInclusion, checkMap } from "./trees.mjs";
+
+const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
+
+export const STEPS = [
+  "format",
+  "signatures",
+  "consistency",
+  "entries",
+  "subject-keys",
+  "map",
+  "events",
+  "documents",
+  "decision",
+];
+
+class Verification {
+  constructor(bytes, given) {
+    this.bytes = bytes;
+    this.schema = given.schema;
+    this.vkeys = given.vkeys ?? [];
+    this.held = given.held ?? null;
+    this.beside = given.documents ?? [];
+    this.checks = [];
+    this.anchored = false;
+  }
+
+  note(outcome, code, values = {}) {
+    this.checks.push({ step: this.step, outcome, code, values });
+  }
+
+  passed(code, values) {
+    this.note("passed", code, values);
+  }
+
+  notChecked(code, values) {
+    this.note("not checked", code, values);
+  }
+
+  format() {
+    require(this.bytes.length <= BUNDLE_BYTES_MAX, "too-large");
+    this.bundle = readCanonical(readText(this.bytes));
+    require(this.bundle !== null && this.bundle.format === "consent-ledger/bundle/1", "unknown-version");
+    checkShape(this.bundle, this.schema, this.schema);
+    for (const subject of this.bundle.subjects) {
+      const { other_leaf: other } = subject.map_proof;
+      if (other !== undefined) for (const part of [other.key, other.value]) require(unbase64(part).length === 32, "shape");
+      subject.events.forEach(checkEventShape);
+    }
+    if (this.bundle.campaign !== undefined) checkHashes(this.bundle.campaign.event);
+    for (const part of [this.bundle.signature.value, this.bundle.token?.signature]) {
+      require(part === undefined || unbase64(part).length === 64, "shape");
+    }
+    this.passed("format");
+  }
+
+  async signatures() {
+    const { bundle } = this;
+    const known = await Promise.all(this.vkeys.map(readKey));
+    const pinned = known.filter((key) => key.kind === ED25519);
+    if (pinned.length > 0) {
+      this.keys = pinned.filter((key) => key.name === bundle.origin);
+      require(this.keys.length > 0, "keys-of-other-logs");
+      this.passed("key-pinned");
+    } else {
+      const genesis = readEntry(unbase64(bundle.genesis));
+      require(genesis.type === "genesis", "no-genesis");
+      const own = await readKey(genesis.vkey);
+      require(own.kind === ED25519 && own.name === bundle.origin, "keys-of-other-logs");
+      this.keys = [own];
+      this.notChecked("key-not-pinned", { vkey: genesis.vkey });
+    }
+    const witnesses = known.filter((key) => key.kind === COSIGNATURE);
+    this.checkpoint = await openCheckpoint(bundle.checkpoint, bundle.origin, [...this.keys, ...witnesses]);
+    this.passed("checkpoint-signed", { size: this.checkpoint.size });
+    const seen = this.checkpoint.signers.filter((key) => key.kind === COSIGNATURE).length;
+    if (seen > 0) {
+      this.anchored = true;
+      this.passed("witnessed", { seen, known: witnesses.length });
+    } else if (witnesses.length > 0) {
+      this.notChecked("not-witnessed");
+    }
+    this.signer = this.keys.find((key) => hex(key.id) === bundle.signature.key_id);
+    require(this.signer !== undefined, "another-signer");
+    const message = await bundleMessage(writeJson(withoutSignature(bundle)));
+    await checkSignature(this.signer.publicKey, unbase64(bundle.signature.value), message, "bundle-signature");
+    this.passed("bundle-signed");
+  }
+
+  async consistency() {
+    if (this.held === null) return this.notChecked("nothing-held");
+    const held = await openCheckpoint(this.held, this.bundle.origin, this.keys);
+    const { size, root } = this.checkpoint;
+    const shown = this.bundle.consistency;
+    if (held.size === size) {
+      require(same(held.root, root), "fork");
+      this.passed("same-checkpoint");
+    } else if (held.size > size) {
+      return this.notChecked("held-is-newer");
+    } else if (shown === undefined || BigInt(shown.size) !== held.size) {
+      return this.notChecked("no-proof-from-held", { size: held.size });
+    } else {
+      await checkConsistency(held.size, size, held.root, root, hashes(shown.proof));
+      this.passed("grown", { size: held.size });
+    }
+    this.anchored = true;
+    return undefined;
+  }
+
+  async entries() {
+    const { bundle } = this;
+    const { size, root } = this.checkpoint;
+    const raw = new Map();
+    const add = (index, bytes) => {
+      const at = BigInt(index);
+      require(!raw.has(at) || same(raw.get(at), bytes), "two-for-one-place");
+      raw.set(at, bytes);
+    };
+    add(0n, unbase64(bundle.genesis));
+    add(size - 1n, unbase64(bundle.epoch));
+    const placed = [...(bundle.erasures ?? []), ...Object.values(bundle.past ?? {})];
+    if (bundle.campaign !== undefined) {
+      add(bundle.campaign.event.index, await campaignEntry(bundle.campaign.event));
+      placed.push(bundle.campaign.epoch);
+    }
+    for (const each of placed) add(each.index, unbase64(each.entry));
+    this.mapValues = [];
+    for (const subject of bundle.subjects) {
+      const { entries, mapValue } = await putTogether(subject, bundle.origin);
+      for (const [index, bytes] of entries) add(index, bytes);
+      this.mapValues.push(mapValue);
+    }
+    this.read = new Map([...raw].map(([index, bytes]) => [index, { raw: bytes, ...readEntry(bytes) }]));
+    await checkEntries(this.read, size, hashes(bundle.log_proof), root);
+    this.genesis = this.read.get(0n);
+    this.epoch = this.read.get(size - 1n);
+    require(this.epoch.type === "epoch", "last-is-no-epoch");
+    require(this.genesis.type === "genesis", "no-genesis");
+    require(this.genesis.origin === bundle.origin && this.genesis.link.every((byte) => byte === 0), "another-log");
+    this.passed("in-the-log", { count: this.read.size, epoch: this.epoch.number });
+  }
+
+  async "subject-keys"() {
+    const { subjects, subject_key_secret: disclosed } = this.bundle;
+    const places = subjects.map(({ role, subject_key: key }) => `${role} ${key}`);
+    require(places.every((place, at) => at === 0 || places[at - 1] <= place), "subjects-out-of-order");
+    require(subjects.filter((each) => each.role === "address").length === 1, "one-address");
+    const named = subjects.filter((each) => each.address !== null);
+    require(new Set(subjects.map((each) => each.subject_key)).size === subjects.length, "subject-twice");
+    require(new Set(named.map((each) => writeJson(each.address))).size === named.length, "subject-twice");
+    for (const { address, role } of subjects) {
+      require(address !== null || role === "linked", "not-said-whose");
+      require(address === null || (address.kind === "sender") === (role === "sender"), "wrong-part");
+    }
+    if (disclosed === null) return this.notChecked("secret-not-disclosed");
+    const secret = unhex(disclosed);
+    require(same(await sha256(utf8("clv1/ksub"), secret), this.genesis.secret), "another-secret");
+    for (const { address, subject_key: key } of named) {
+      require(same(await subjectKey(secret, address.kind, address.value), unhex(key)), "another-subject");
+    }
+    this.passed("keys-bound");
+    if (named.length < subjects.length) this.notChecked("addresses-erased", { count: subjects.length - named.length });
+    return undefined;
+  }
+
+  async map() {
+    for (const [place, subject] of this.bundle.subjects.entries()) {
+      const proof = subject.map_proof;
+      const siblings = siblingsOf(proof, hashes(proof.siblings));
+      const { other_leaf: shown } = proof;
+      const other = shown === undefined ? null : { key: unbase64(shown.key), value: unbase64(shown.value) };
+      await checkMap(unhex(subject.subject_key), this.mapValues[place], siblings, other, this.epoch.mapRoot);
+    }
+    const present = this.mapValues.filter((value) => value !== null).length;
+    this.passed("in-the-map", { present, absent: this.mapValues.length - present });
+  }
+
+  events() {
+    const emptied = checkErasures(this.bundle, this.read);
+    this.bundle.subjects.forEach(checkNames);
+    checkTimes(this.bundle, this.genesis, this.epoch);
+    const count = this.bundle.subjects.reduce((sum, subject) => sum + subject.events.length, 0);
+    this.passed("events-whole", { count });
+    if (emptied > 0) this.notChecked("events-erased", { count: emptied });
+    checkClosed(this.bundle);
+    this.passed("nobody-missing");
+  }
+
+  async documents() {
+    const { documents: shown, question } = this.bundle;
+    for (const [name, text] of Object.entries(shown)) require(hex(await sha256(utf8(text))) === name, "another-text");
+    const texts = new Map(Object.entries(shown));
+    for (const text of this.beside) texts.set(hex(await sha256(utf8(text))), text);
+    const forms = namedForms(this.bundle);
+    require([...forms].every((name) => texts.has(name)), "form-left-out");
+    this.passed("forms", { count: forms.size });
+    this.rulebook = hex(this.rulebookInForce());
+    let allowed = forms;
+    if (question === null) {
+      this.notChecked("nothing-asked");
+    } else {
+      require(texts.has(this.rulebook), "rulebook-left-out");
+      const { packs } = JSON.parse(texts.get(this.rulebook));
+      require(texts.has(packs.common), "common-pack-left-out");
+      allowed = new Set([...forms, this.rulebook, ...Object.values(packs)]);
+      this.passed("rulebook");
+    }
+    require(Object.keys(shown).every((name) => allowed.has(name)), "document-named-by-nothing");
+    this.texts = texts;
+  }
+
+  /** The hash of the rulebook at the time that the question asks about. */
+  rulebookInForce() {
+    const { campaign, past, question } = this.bundle;
+    const epochAt = (index) => {
+      const entry = this.read.get(BigInt(index));
+      require(entry.type === "epoch", "not-an-epoch");
+      return entry;
+    };
+    const known = question?.known_at_ms ?? null;
+    if (campaign !== undefined) {
+      require(past === undefined, "past-not-needed");
+      require(question !== null && known === null, "campaign-not-asked");
+      const epoch = epochAt(campaign.epoch.index);
+      require(BigInt(question.at_ms) >= epoch.time, "campaign-too-early");
+      this.passed("campaign-state");
+      return epoch.rulebook;
+    }
+    if (known === null || BigInt(known) >= this.epoch.time) {
+      require(past === undefined, "past-not-needed");
+      return this.epoch.rulebook;
+    }
+    require(past !== undefined, "past-left-out");
+    const [then, after] = [epochAt(past.epoch.index), epochAt(past.next.index)];
+    require(after.previous === BigInt(past.epoch.index) && after.number === then.number + 1n, "past-not-newest");
+    require(then.time <= BigInt(known) && BigInt(known) < after.time, "past-not-newest");
+    this.passed("past-state");
+    return then.rulebook;
+  }
+
+  async decision() {
+    const { campaign, decision, question, token } = this.bundle;
+    if (question === null) {
+      require(decision === null && token === null && campaign === undefined, "answer-to-no-question");
+      return this.notChecked("no-answer");
+    }
+    require(decision !== null, "no-answer-to-question");
+    if (token !== null) {
+      await this.checkToken(token);
+      this.passed("token-signed");
+    }
+    if (campaign !== undefined) {
+      const count = await this.checkLine(campaign);
+      this.passed("campaign-line", { line: campaign.line, count });
+    }
+    this.unfinished = true;
+    return this.notChecked("not-derived");
+  }
+
+  address() {
+    return this.bundle.subjects.find((subject) => subject.role === "address").subject_key;
+  }
+
+  async checkToken(token) {
+    const { decision, origin, question } = this.bundle;
+    const { root, size } = this.checkpoint;
+    const claims = { decision, iat: token.iat, iss: origin, question: question.body, root: hex(root) };
+    Object.assign(claims, { rulebook: this.rulebook, size: Number(size), subject: this.address() });
+    if (question.known_at_ms !== null) claims.known_at_ms = question.known_at_ms;
+    const header = { alg: "EdDSA", kid: this.bundle.signature.key_id, typ: "clv1-decision+jwt" };
+    const message = [header, claims].map((part) => base64url(utf8(writeJson(part)))).join(".");
+    await checkSignature(this.signer.publicKey, unbase64(token.signature), utf8(message), "token-signature");
+  }
+
+  async checkLine({ epoch, event, line, proof }) {
+    const { decision, origin, question } = this.bundle;
+    const { record } = event;
+    const said = record.event;
+    require(record.schema === 1 && record.origin === origin && said?.type === "campaign_checked", "no-campaign");
+    const [from, to] = [said.from_position, said.to_position];
+    require(from <= epoch.index && epoch.index <= to && epoch.index < event.index, "campaign-other-state");
+    const parts = [
+      utf8("clv1/campaign-answer"),
+      unhex(this.address()),
+      await sha256(utf8(writeJson(question.body))),
+      unsigned(question.at_ms, 8),
+      unsigned(epoch.index, 8),
+      await sha256(utf8(writeJson(decision))),
+    ];
+    const leaf = await leafHash(Uint8Array.from(parts.flatMap((part) => [...part])));
+    const size = BigInt(said.count);
+    await checkInclusion(leaf, BigInt(line) - 1n, size, hashes(proof), unhex(said.root), "not-that-line");
+    return said.count;
+  }
+}
+
+function checkHashes(event) {
+  for (const name of ["prev_leaf_hash", "opening", "commitment", "evidence_hash"]) {
+    require(event[name] === undefined || unbase64(event[name]).length === 32, "shape");
+  }
+}
+
+function checkEventShape(event) {
+  checkHashes(event);
+  const count = (...names) => names.filter((name) => event[name] !== undefined).length;
+  const erased = count("commitment") === 1;
+  require(count("opening", "event") === (erased ? 0 : 2), "shape");
+  require(count("evidence", "evidence_hash") <= (erased ? 0 : 1), "shape");
+}
+
+/**
+ * The verdict on a bundle's bytes.
+ *
+ * `given`: `schema` (bundle.v1.json) and optionally `vkeys` that are trusted, a `held` checkpoint, `documents` at
+ * hand. Never throws. `failedStep` is the first that fails, or null. `level` is null then; `unfinished` says that
+ * the answer was not derived again, so nothing is said of it beyond its signatures.
+ */
+export async function verifyBundle(bytes, given) {
+  const run = new Verification(bytes, given);
+  let failedStep = null;
+  for (const [place, name] of STEPS.entries()) {
+    run.step = place + 1;
+    try {
+      await run[name]();
+    } catch (error) {
+      const refused = error instanceof Refused;
+      run.note("failed", refused ? error.code : "could-not-follow", refused ? error.values : {});
+      failedStep = run.step;
+      break;
+    }
+  }
+  const level = failedStep === null ? (run.anchored ? "L2" : "L1") : null;
+  return {
+    failedStep,
+    level,
+    unfinished: failedStep === null && run.unfinished === true,
+    checks: run.checks,
+    bundle: run.bundle ?? null,
+    texts: run.texts ?? new Map(),
+    checkpoint: run.checkpoint ?? null,
+    recordedAt: run.epoch === undefined ? null : Number(run.epoch.time),
+  };
+}

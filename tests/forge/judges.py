@@ -1,0 +1,96 @@
+"""Two verifiers of one bundle: the service's own, and the page's, which Node runs."""
+
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from types import TracebackType
+from typing import Any, Self
+
+from service.core.verifier import verify_bundle
+from service.ledger.packs import shipped_packs
+from tests.support.forgery import failing_step, world
+
+WEB = Path(__file__).resolve().parents[2] / "service" / "core" / "web"
+SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "bundle.v1.json"
+ACCEPTED, NOT_DERIVED = "-", "?"
+"""What the page's verifier says where no step fails: that all was done, or all but to derive the answer."""
+
+
+@cache
+def packs() -> tuple[bytes, ...]:
+    """The packs that every verifier has at hand."""
+    return tuple(shipped_packs().values())
+
+
+def by_python(raw: bytes) -> str:
+    """The failing step, or "-"."""
+    verdict = verify_bundle(raw, verifiers=[world().signer.verifier], held=world().held, documents=packs())
+    return str(failing_step(verdict) or ACCEPTED)
+
+
+class ByNode:
+    """The page's modules in a process of Node."""
+
+    def __init__(self) -> None:
+        with NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+            given = {
+                "schema": json.loads(SCHEMA.read_text()),
+                "vkeys": [world().signer.verifier.vkey],
+                "held": world().held.decode(),
+                "documents": [pack.decode() for pack in packs()],
+            }
+            json.dump(given, file)
+        self._given = Path(file.name)
+        judge = Path(__file__).with_name("judge.mjs")
+        self._node = subprocess.Popen(
+            ["node", str(judge), str(WEB), file.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    @staticmethod
+    def missing() -> str | None:
+        """What must be installed first, if anything."""
+        return (
+            None if shutil.which("node") else "no Node: the page's verifier is not run (apt install nodejs)"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._node.stdin is not None
+        assert self._node.stdout is not None
+        self._node.stdin.close()
+        self._node.stdout.close()
+        self._node.wait(30)
+        self._given.unlink()
+
+    def send(self, bundles: Sequence[bytes]) -> None:
+        """Hand it bundles; it judges them meanwhile."""
+        assert self._node.stdin is not None
+        self._node.stdin.write(b"".join(base64.b64encode(raw) + b"\n" for raw in bundles))
+        self._node.stdin.flush()
+
+    def send_vector(self, vector: dict[str, Any]) -> None:
+        """Hand it a published vector, with what it holds beside the bundle."""
+        assert self._node.stdin is not None
+        held = {name: vector[name] for name in ("vkeys", "held", "documents")}
+        line = held | {"bundle": base64.b64encode(vector["bundle"].encode()).decode()}
+        self._node.stdin.write(json.dumps(line).encode() + b"\n")
+        self._node.stdin.flush()
+
+    def verdicts(self, count: int) -> list[str]:
+        """What it found of so many."""
+        assert self._node.stdout is not None
+        return [self._node.stdout.readline().decode().strip() for _ in range(count)]
+
+
+def agree(one: str, page: str) -> bool:
+    """Whether both say the same: the page never derives the answer, and must say so."""
+    return one == page or (page == NOT_DERIVED and one in ("9", ACCEPTED))
