@@ -54,6 +54,7 @@ ROUTES = (
     documents.read_contract,
     documents.read_docs,
     documents.read_problem,
+    documents.read_verifier,
     feed.poll_events,
     feed.stream_events,
     health.is_alive,

@@ -12,8 +12,16 @@ from service.api.principal import PUBLIC
 from service.api.problem_types import PROBLEM_TYPES
 from service.api.reading import get
 from service.core.errors import NotFoundError
+from service.ledger.verifier_page import content_security_policy, verifier_page
 
 _HTML = "text/html"
+_VERIFIER = verifier_page()
+_VERIFIER_HEADERS = {
+    "cache-control": "public, max-age=300",
+    "content-security-policy": f"{content_security_policy(_VERIFIER)}; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
 
 
 def _contract(request: ApiRequest) -> dict[str, Any]:
@@ -43,3 +51,9 @@ async def read_problem(slug: FromPath[str]) -> Response[bytes]:
     if kind is None:
         raise NotFoundError("there is no such type of problem")
     return Response(problem_page(kind).encode(), media_type=_HTML, headers=HEADERS)
+
+
+@get("/verify", opt={"scope": PUBLIC, "etag": True, "produces": (_HTML,)})
+async def read_verifier() -> Response[bytes]:
+    """The page in which anybody verifies a bundle: in the browser, with nothing sent anywhere."""
+    return Response(_VERIFIER, media_type=_HTML, headers=_VERIFIER_HEADERS)

@@ -42,6 +42,7 @@ _COMMANDS = {
         "Take over an old list, with what it can show.",
     ),
     "verify": ("service.cli.verify", "verify", "Verify a bundle offline."),
+    "verifier": ("service.cli.verifier", "verifier", "Write the page that verifies a bundle in a browser."),
     "scenarios": ("service.cli.scenarios", "scenarios", "Run worked cases and compare the answers."),
     "rulebook": ("service.cli.rulebook", "rulebook", "Show, try and publish what decides."),
     "audit": ("service.cli.audit", "audit", "Replay the whole ledger and compare it with what was signed."),

@@ -31,6 +31,7 @@ PUBLIC_ROUTES = {
             "/metrics",
             "/openapi.json",
             "/docs",
+            "/verify",
             "/problems/{slug}",
             "/.well-known/jwks.json",
             "/u/{token}",

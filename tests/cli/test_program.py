@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.cli.demo.theatre import Client
+from service.ledger.verifier_page import verifier_page
 from tests.support.http_service import JANE, grant, question
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
@@ -59,6 +60,15 @@ def test_a_bundle_without_documents_verifies_beside_one_that_shows_them(
 def test_a_bundle_that_names_the_packs_of_this_version_needs_nothing_beside_it(client: Client) -> None:
     _, small = client.call("POST", "/v1/proofs", question(disclose=True, documents="packs_by_hash"))
     assert program("verify", "-", text=small).returncode == 0
+
+
+def test_the_verifiers_page_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    done = program("verifier", str(tmp_path / "page.html"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "page.html").read_bytes() == program("verifier", "-").stdout == verifier_page()
+    refused = program("verifier", str(tmp_path / "nowhere" / "page.html"))
+    assert refused.returncode == 2
+    assert b"cannot be written" in refused.stderr
 
 
 @pytest.mark.parametrize("text", [b"", b"hello", b"{}", b"\xff\xfe"])

@@ -1,11 +1,15 @@
 """Forgeries of a thief, who cannot sign: bytes and spellings, under the signature that was there."""
 
+import json
 import random
 import re
 from collections.abc import Callable, Sequence
 
 from tests.forge.honest import Source
+from tests.forge.operator import signed
 from tests.support.bundle_vectors import MISSPELLED
+from tests.support.edits import OTHER_KEYS
+from tests.support.forgery import world
 
 
 def bytes_changed(chance: random.Random, source: Source) -> bytes:
@@ -70,3 +74,12 @@ SPELLINGS: Sequence[tuple[str, Callable[[re.Match[str], random.Random], str]]] =
 def misspelled(chance: random.Random, source: Source) -> bytes:
     """As the published vectors are misspelled."""
     return chance.choice(list(MISSPELLED.values()))(source.raw.decode()).encode()
+
+
+def signed_by_another(chance: random.Random, source: Source) -> bytes:
+    """The same, signed with a key that is not the log's, under its own id or under the log's."""
+    raw = signed(json.loads(source.raw), OTHER_KEYS.signer)
+    if chance.random() < 0.5:
+        own = OTHER_KEYS.signer.verifier.key_id.hex().encode()
+        raw = raw.replace(own, world().signer.verifier.key_id.hex().encode())
+    return raw

@@ -317,6 +317,12 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "This document for people",
         {200: (Content(HTML, {"type": "string"}, "<!doctype html>…"),)},
     ),
+    ("get", "/verify"): Operation(
+        "readVerifier",
+        RUNNING,
+        "The page that verifies a bundle in the browser; nothing is sent anywhere",
+        {200: (Content(HTML, {"type": "string"}, "<!doctype html>…"),)},
+    ),
     ("get", "/problems/{slug}"): Operation(
         "readProblem",
         RUNNING,

@@ -1,0 +1,205 @@
+"""The verifier's page in a real browser, opened from a file: its verdicts, its words, and its looks."""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from service.ledger.verifier_page import verifier_page
+from tests.forge.honest import sources
+from tests.forge.judges import ACCEPTED, NOT_DERIVED, agree, by_python
+from tests.forge.mutations import Forger
+from tests.support.forgery import world
+
+VECTORS = Path(__file__).resolve().parents[2] / "schemas" / "vectors" / "bundle"
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# The page's own modules judge many bundles by the browser's own cryptography.
+JUDGE = """async (bundles) => {
+  const { judge } = window;
+  const found = [];
+  for (const { bundle, ...given } of bundles) {
+    const bytes = Uint8Array.from(atob(bundle), (character) => character.charCodeAt(0));
+    const { failedStep, unfinished } = await judge(bytes, given);
+    found.push(failedStep === null ? (unfinished ? "?" : "-") : String(failedStep));
+  }
+  return found;
+}"""
+
+
+def vector(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
+    return read
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bundles() -> None:
+    """The honest bundles, made before the browser's driver has this thread's event loop running."""
+    sources()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("verifier") / "verifier.html"
+    path.write_bytes(verifier_page())
+    return path
+
+
+@pytest.fixture
+def page(browser: Browser, file: Path) -> Iterator[Page]:
+    """The page in a profile without a network, in which nothing may complain."""
+    context = browser.new_context(locale="en-GB", offline=True)
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto(file.as_uri())
+    yield opened
+    assert complaints == []
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def judge(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The same page, whose verifier can be called: one line of its script is more, and no policy stops it."""
+    text = verifier_page().decode()
+    policy = text[text.index("<meta http-equiv") : text.index('<meta name="referrer"')]
+    called = "\nwindow.judge = (bytes, given) => verifyBundle(bytes, { schema, ...given });\nbegin();\n"
+    assert text.count("\nbegin();\n") == 1
+    path = tmp_path_factory.mktemp("judge") / "verifier.html"
+    path.write_text(text.replace(policy, "").replace("\nbegin();\n", called), encoding="utf-8")
+    opened = browser.new_page()
+    opened.goto(path.as_uri())
+    yield opened
+    opened.close()
+
+
+def verdicts(judge: Page, bundles: list[tuple[bytes, dict[str, Any]]]) -> list[str]:
+    """What the page finds of these bundles, with what is held beside each."""
+    found: list[str] = judge.evaluate(
+        JUDGE, [{"bundle": base64.b64encode(raw).decode(), **given} for raw, given in bundles]
+    )
+    return found
+
+
+def drop(page: Page, text: str) -> None:
+    """Choose a bundle's file and wait for the verdict on it."""
+    page.set_input_files(
+        "#bundle", {"name": "bundle.json", "mimeType": "application/json", "buffer": text.encode()}
+    )
+    expect(page.locator("#verdict h2")).to_be_visible(timeout=60_000)
+
+
+def test_every_vector_ends_at_the_step_it_names(judge: Page) -> None:
+    vectors = {path.stem: vector(path.stem) for path in sorted(VECTORS.glob("*.json"))}
+    given = [
+        (each["bundle"].encode(), {name: each[name] for name in ("vkeys", "held", "documents")})
+        for each in vectors.values()
+    ]
+    wanted = [str(each["want"]["failed_step"] or ACCEPTED) for each in vectors.values()]
+    found = verdicts(judge, given)
+    assert [name for name, one, two in zip(vectors, wanted, found, strict=True) if not agree(one, two)] == []
+
+
+def test_forgeries_are_refused_where_the_other_verifier_refuses_them(judge: Page) -> None:
+    given = {"vkeys": [world().signer.verifier.vkey], "held": world().held.decode()}
+    forged = [each for each in Forger(11).forgeries(250) if by_python(each.raw) != ACCEPTED]
+    found = verdicts(judge, [(each.raw, given) for each in forged])
+    assert ACCEPTED not in found
+    own = [by_python(each.raw, documents=()) for each in forged]
+    assert [
+        (each.kind, one, two)
+        for each, one, two in zip(forged, own, found, strict=True)
+        if not agree(one, two)
+    ] == []
+
+
+def test_a_history_is_accepted_and_an_answer_is_said_not_to_be_derived(judge: Page) -> None:
+    given = {"vkeys": [world().signer.verifier.vkey]}
+    found = verdicts(judge, [(source.raw, given) for source in sources()])
+    asked = [json.loads(source.raw)["question"] is not None for source in sources()]
+    packs = [world().packs_by_hash == source.raw for source in sources()]
+    wanted = [
+        "8" if pack else NOT_DERIVED if each else ACCEPTED for each, pack in zip(asked, packs, strict=True)
+    ]
+    assert found == wanted
+
+
+def test_the_page_shows_each_step_and_what_it_does_not_do(page: Page) -> None:
+    drop(page, vector("answer-allow")["bundle"])
+    expect(page.locator("#verdict h2")).to_have_text("No fault found; the answer was not derived again")
+    expect(page.locator("#steps > li")).to_have_count(9)
+    expect(page.locator("#steps > li").nth(8)).to_contain_text("Not done here")
+    expect(page.locator("#verdict")).to_contain_text("taken from the bundle itself")
+    expect(page.locator("#subjects")).to_contain_text("Yes, send me the Acme newsletter")
+
+
+def test_a_history_with_a_trusted_key_and_a_held_checkpoint_reaches_the_second_level(page: Page) -> None:
+    held = vector("answer-from-a-held-checkpoint")
+    page.get_by_text("What you hold besides").click()
+    page.fill("#keys", held["vkeys"][0])
+    page.fill("#held", json.loads(vector("history")["bundle"])["checkpoint"])
+    drop(page, vector("history")["bundle"])
+    expect(page.locator("#verdict h2")).to_have_text("Verified, level L2")
+    expect(page.locator("#verdict")).not_to_contain_text("taken from the bundle itself")
+
+
+def test_a_forgery_is_told_with_its_step_and_nothing_is_concluded(page: Page) -> None:
+    drop(page, vector("last-event-left-out")["bundle"])
+    expect(page.locator("#verdict h2")).to_have_text("Not verified")
+    expect(page.locator("#verdict")).to_contain_text("Step 6 fails")
+    expect(page.locator("#steps > li").nth(5)).to_contain_text("does not end where the signed map says")
+    expect(page.locator("#steps > li").nth(6)).to_contain_text("not reached")
+    expect(page.locator("#keep")).to_be_hidden()
+
+
+def test_markup_in_a_bundle_stays_text(page: Page) -> None:
+    bundle = vector("history")["bundle"].replace("Send me the newsletter", "<img src=x onerror=alert(1)>")
+    drop(page, bundle)
+    expect(page.locator("#verdict h2")).to_have_text("Not verified")
+    expect(page.locator("img")).to_have_count(0)
+
+
+def test_the_whole_page_is_there_in_dutch_too(page: Page) -> None:
+    drop(page, vector("history-erased")["bundle"])
+    page.get_by_role("button", name="Nederlands").click()
+    expect(page.locator("html")).to_have_attribute("lang", "nl")
+    expect(page.locator("h1")).to_have_text("Een bewijsbundel controleren")
+    expect(page.locator("#verdict h2")).to_have_text("Bewezen, niveau L1")
+    expect(page.locator("#subjects")).to_contain_text("Inhoud vernietigd")
+
+
+def test_a_keyboard_alone_is_enough(page: Page) -> None:
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.locator("#bundle")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#pasted")).to_be_focused()
+    page.keyboard.insert_text(vector("history")["bundle"])
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.locator("#verify")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#verdict h2")).to_have_text("Verified, level L1", timeout=60_000)
+
+
+@pytest.mark.parametrize("name", ["answer-allow", "history-linked", "last-event-left-out"])
+def test_the_page_can_be_seen_and_read_by_everybody(page: Page, name: str) -> None:
+    drop(page, vector(name)["bundle"])
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    for size, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            page.screenshot(path=SCREENSHOTS / f"verifier-{name}-{size}-{scheme}.png", full_page=True)
+            checked = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
+            assert checked.violations_count == 0, checked.generate_report()
+            assert page.evaluate("document.scrollingElement.scrollWidth <= window.innerWidth")
