@@ -21,6 +21,7 @@ MODULES = (
     "hashing",
     "notes",
     "entries",
+    "successions",
     "trees",
     "histories",
     "verify",

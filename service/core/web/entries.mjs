@@ -58,9 +58,8 @@ const READERS = [
     return { type: "erasure", indices };
   },
   (fields) => {
-    fields.name();
-    fields.prefixed();
-    return { type: "succession" };
+    const kind = fields.name();
+    return { type: "succession", kind, payload: fields.prefixed() };
   },
 ];
 

@@ -69,6 +69,13 @@ export async function openCheckpoint(note, origin, known) {
   return { origin, size, root, signers };
 }
 
+/** The size that a note's text names, before anybody's signature on it is believed. */
+export function sizeOf(note) {
+  const size = note.split("\n")[1] ?? "";
+  require(/^(?:0|[1-9][0-9]{0,18})$/.test(size), "not-a-checkpoint");
+  return BigInt(size);
+}
+
 export function withoutSignature(bundle) {
   const { signature, ...unsigned } = bundle;
   return unsigned;

@@ -51,9 +51,10 @@ export async function checkInclusion(leaf, index, size, proof, root, code) {
   require(path.length === 0 && same(reached, root), code);
 }
 
-/** That the tree of `size1` leaves is the beginning of that of `size2`, which is larger (RFC 9162 section 2.1.4). */
+/** That the tree of `size1` leaves is the beginning of that of `size2` (RFC 9162 section 2.1.4). */
 export async function checkConsistency(size1, size2, root1, root2, proof) {
-  require(size1 > 0n && size1 < size2, "not-consistent");
+  require(size1 > 0n && size1 <= size2, "not-consistent");
+  if (size1 === size2) return require(proof.length === 0 && same(root1, root2), "not-consistent");
   const path = [...proof];
   const take = () => {
     require(path.length > 0, "not-consistent");
@@ -73,7 +74,7 @@ export async function checkConsistency(size1, size2, root1, root2, proof) {
     return [await nodeHash(sibling, before), await nodeHash(sibling, after)];
   };
   const [before, after] = await reach(size1, size2, true);
-  require(path.length === 0 && same(before, root1) && same(after, root2), "not-consistent");
+  return require(path.length === 0 && same(before, root1) && same(after, root2), "not-consistent");
 }
 
 const MAP_LEAF = Uint8Array.of(2);

@@ -16,8 +16,9 @@ import {
   putTogether,
   siblingsOf,
 } from "./histories.mjs";
-import { COSIGNATURE, ED25519, bundleMessage, openCheckpoint, readKey, withoutSignature } from "./notes.mjs";
+import { COSIGNATURE, ED25519, bundleMessage, openCheckpoint, readKey, sizeOf, withoutSignature } from "./notes.mjs";
 import { checkShape } from "./shapes.mjs";
+import { anyTrusted, readRow } from "./successions.mjs";
 import { checkConsistency, checkEntries, checkInclusion, checkMap } from "./trees.mjs";
 
 const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
@@ -77,29 +78,26 @@ class Verification {
   async signatures() {
     const { bundle } = this;
     const known = await Promise.all(this.vkeys.map(readKey));
-    const pinned = known.filter((key) => key.kind === ED25519);
-    if (pinned.length > 0) {
-      this.keys = pinned.filter((key) => key.name === bundle.origin);
-      require(this.keys.length > 0, "keys-of-other-logs");
+    const trusted = known.filter((key) => key.kind === ED25519);
+    const genesis = readEntry(unbase64(bundle.genesis));
+    const row = bundle.successions === undefined ? null : await readRow(genesis, bundle.successions);
+    if (row !== null) this.passed("keys-in-a-row", { count: bundle.successions.length });
+    let own = trusted.filter((key) => key.name === bundle.origin);
+    if (trusted.length > 0) {
+      require(own.length > 0 && (row === null || anyTrusted(row.keys, own)), "keys-of-other-logs");
       this.passed("key-pinned");
     } else {
-      const genesis = readEntry(unbase64(bundle.genesis));
       require(genesis.type === "genesis", "no-genesis");
-      const own = await readKey(genesis.vkey);
-      require(own.kind === ED25519 && own.name === bundle.origin, "keys-of-other-logs");
-      this.keys = [own];
-      this.notChecked("key-not-pinned", { vkey: genesis.vkey });
+      own = row === null ? [await readKey(genesis.vkey)] : [row.keys.at(-1)];
+      require(own[0].kind === ED25519 && own[0].name === bundle.origin, "keys-of-other-logs");
+      this.notChecked("key-not-pinned", { vkey: own[0].vkey });
     }
-    const witnesses = known.filter((key) => key.kind === COSIGNATURE);
-    this.checkpoint = await openCheckpoint(bundle.checkpoint, bundle.origin, [...this.keys, ...witnesses]);
+    this.keysAt = row === null ? () => own : row.at;
+    this.witnesses = known.filter((key) => key.kind === COSIGNATURE);
+    this.checkpoint = await this.open(bundle.checkpoint);
     this.passed("checkpoint-signed", { size: this.checkpoint.size });
-    const seen = this.checkpoint.signers.filter((key) => key.kind === COSIGNATURE).length;
-    if (seen > 0) {
-      this.anchored = true;
-      this.passed("witnessed", { seen, known: witnesses.length });
-    } else if (witnesses.length > 0) {
-      this.notChecked("not-witnessed");
-    }
+    this.countWitnesses(this.checkpoint);
+    this.keys = this.keysAt(this.checkpoint.size);
     this.signer = this.keys.find((key) => hex(key.id) === bundle.signature.key_id);
     require(this.signer !== undefined, "another-signer");
     const message = await bundleMessage(writeJson(withoutSignature(bundle)));
@@ -107,9 +105,35 @@ class Verification {
     this.passed("bundle-signed");
   }
 
+  /** A checkpoint of this log, signed by the key of its size. */
+  open(note) {
+    return openCheckpoint(note, this.bundle.origin, [...this.keysAt(sizeOf(note)), ...this.witnesses]);
+  }
+
+  countWitnesses({ signers, size }) {
+    const seen = signers.filter((key) => key.kind === COSIGNATURE).length;
+    if (seen === 0) return;
+    this.anchored = true;
+    this.witnessed = true;
+    this.passed("witnessed", { seen, known: this.witnesses.length, size });
+  }
+
   async consistency() {
+    await this.consistencyWithHeld();
+    for (const { checkpoint, proof, timestamp } of this.bundle.anchors ?? []) {
+      const anchor = await this.open(checkpoint);
+      const { size, root } = this.checkpoint;
+      require(anchor.size <= size, "anchor-newer");
+      await checkConsistency(anchor.size, size, anchor.root, root, hashes(proof));
+      if (anchor.size < size) this.countWitnesses(anchor);
+      if (timestamp !== undefined) this.notChecked("timestamp-not-checked");
+    }
+    if (this.witnesses.length > 0 && !this.witnessed) this.notChecked("not-witnessed");
+  }
+
+  async consistencyWithHeld() {
     if (this.held === null) return this.notChecked("nothing-held");
-    const held = await openCheckpoint(this.held, this.bundle.origin, this.keys);
+    const held = await this.open(this.held);
     const { size, root } = this.checkpoint;
     const shown = this.bundle.consistency;
     if (held.size === size) {
@@ -138,7 +162,7 @@ class Verification {
     };
     add(0n, unbase64(bundle.genesis));
     add(size - 1n, unbase64(bundle.epoch));
-    const placed = [...(bundle.erasures ?? []), ...Object.values(bundle.past ?? {})];
+    const placed = [...(bundle.erasures ?? []), ...(bundle.successions ?? []), ...Object.values(bundle.past ?? {})];
     if (bundle.campaign !== undefined) {
       add(bundle.campaign.event.index, await campaignEntry(bundle.campaign.event));
       placed.push(bundle.campaign.epoch);
