@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from service.ledger.verifier_page import verifier_page
 from tests.forge.honest import sources
-from tests.forge.judges import ACCEPTED, NOT_DERIVED, agree, by_python
+from tests.forge.judges import ACCEPTED, NOT_DERIVED, agree, by_python, trusted
 from tests.forge.mutations import Forger
 from tests.support.forgery import world
 
@@ -108,11 +108,18 @@ def test_every_vector_ends_at_the_step_it_names(judge: Page) -> None:
 
 
 def test_forgeries_are_refused_where_the_other_verifier_refuses_them(judge: Page) -> None:
-    given = {"vkeys": [world().signer.verifier.vkey], "held": world().held.decode()}
-    forged = [each for each in Forger(11).forgeries(250) if by_python(each.raw) != ACCEPTED]
-    found = verdicts(judge, [(each.raw, given) for each in forged])
+    vkeys = [key.vkey for key in trusted()]
+    made = Forger(11).forgeries(250)
+    forged = [each for each in made if by_python(each.raw, each.source.held) != ACCEPTED]
+    found = verdicts(
+        judge,
+        [
+            (each.raw, {"vkeys": vkeys, "held": each.source.held.decode() if each.source.held else None})
+            for each in forged
+        ],
+    )
     assert ACCEPTED not in found
-    own = [by_python(each.raw, documents=()) for each in forged]
+    own = [by_python(each.raw, each.source.held, documents=()) for each in forged]
     assert [
         (each.kind, one, two)
         for each, one, two in zip(forged, own, found, strict=True)

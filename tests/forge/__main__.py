@@ -70,8 +70,8 @@ def forge(seed: int, count: int, *, with_page: bool) -> Campaign:
         forgeries = Forger(seed).forgeries(count)
         while batch := list(islice(forgeries, BATCH)):
             if page is not None:
-                page.send([forged.raw for forged in batch])
-            own = [by_python(forged.raw) for forged in batch]
+                page.send((forged.raw, forged.source.held) for forged in batch)
+            own = [by_python(forged.raw, forged.source.held) for forged in batch]
             said = page.verdicts(len(batch)) if page is not None else [None] * len(batch)
             for forged, one, other in zip(batch, own, said, strict=True):
                 found.add(forged, one, other, seed)

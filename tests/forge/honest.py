@@ -15,6 +15,7 @@ from tests.support.bundle_vectors import lines
 from tests.support.forgery import run, world
 from tests.support.reproving import leaves_of
 from tests.support.small_ledger import SmallLedger
+from tests.support.trusted_world import trusted_world
 
 Json = dict[str, Any]
 
@@ -34,6 +35,7 @@ NAMES = (
     "older",
     "packs_by_hash",
 )
+ATTESTED = ("anchored", "cosigned")
 OPTIONAL = ("signature", "token", "consistency", "subject_key_secret")
 """What an honest operator may leave out: the verdict then says what it did not check."""
 
@@ -42,20 +44,21 @@ CANONICAL = msgspec.json.Encoder(order="sorted")
 
 @dataclass(frozen=True)
 class Source:
-    """An honest bundle, its ledger, and the leaves of its log."""
+    """An honest bundle, its ledger, the leaves of its log, and the checkpoint that its reader holds."""
 
     raw: bytes
     ledger: SmallLedger
     leaves: tuple[bytes, ...]
+    held: bytes | None
 
 
 @dataclass(frozen=True)
 class Forged:
-    """A bundle that must not be accepted, how it was made, and in whose name."""
+    """A bundle that must not be accepted, how it was made, and of what."""
 
     kind: str
     raw: bytes
-    ledger: SmallLedger
+    source: Source
 
 
 @cache
@@ -63,9 +66,14 @@ def sources() -> tuple[Source, ...]:
     """Every honest bundle there is to begin with."""
     own = [(world().ledger, getattr(world(), name)) for name in NAMES]
     other, campaign = lines()
-    leaves = {id(ledger): tuple(leaves_of(ledger)) for ledger in (world().ledger, other)}
+    leaves = {
+        id(ledger): tuple(leaves_of(ledger)) for ledger in (world().ledger, other, trusted_world().ledger)
+    }
+    trusted = trusted_world()
     every = [*own, *((other, raw) for raw in campaign.values())]
-    return tuple(Source(raw, ledger, leaves[id(ledger)]) for ledger, raw in every)
+    every += [(trusted.ledger, getattr(trusted, name)) for name in ATTESTED]
+    held = {id(world().ledger): world().held}
+    return tuple(Source(raw, ledger, leaves[id(ledger)], held.get(id(ledger))) for ledger, raw in every)
 
 
 @cache
@@ -74,12 +82,32 @@ def texts() -> frozenset[tuple[str, str]]:
     return frozenset(text for source in sources() for text in json.loads(source.raw)["documents"].items())
 
 
+@cache
+def anchors() -> frozenset[tuple[str, str, str]]:
+    """Every checkpoint that others attested, with its proof to another: any of them may be left out."""
+    opened = [json.loads(source.raw) for source in sources()]
+    return frozenset(
+        _anchor(_text(value["checkpoint"]), anchor) for value in opened for anchor in value.get("anchors", [])
+    )
+
+
+def _anchor(text: str, anchor: Json) -> tuple[str, str, str]:
+    return text, _text(anchor["checkpoint"]), anchor["proof"]
+
+
+def _text(note: str) -> str:
+    """What a note says: who has signed it besides the log is not for the log to prove."""
+    return note.partition("\n\n")[0]
+
+
 def plain(raw: bytes, *more: str) -> bytes:
     """The bundle without what may be left out of it, and without some parts `more`."""
     value = json.loads(raw)
     for name in (*OPTIONAL, *more):
         value.pop(name, None)
     value["documents"] = dict(value["documents"].items() - texts())
+    text = value["checkpoint"] = _text(value["checkpoint"])
+    value["anchors"] = [each for each in value.get("anchors", []) if _anchor(text, each) not in anchors()]
     return CANONICAL.encode(value)
 
 
@@ -95,7 +123,7 @@ def is_true(forged: Forged) -> bool:
     So it is where a whole subject of another bundle makes the very bundle that the ledger makes of that one;
     and where only the question is another, and the answer shown is the one that the ledger gives to that.
     """
-    raw, proofs = forged.raw, forged.ledger.proofs
+    raw, proofs = forged.raw, forged.source.ledger.proofs
     value = json.loads(raw)
     asked = value["question"]
     (shown,) = (each["address"] for each in value["subjects"] if each["role"] == "address")

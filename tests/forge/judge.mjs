@@ -1,7 +1,7 @@
 // Judges bundles on standard input with the page's own modules; hashes by Node's crypto, which is faster.
 //
-// A line in: base64 of the bundle, or {"bundle": …} with what is held beside it. A line out: the failing step; or
-// "-", accepted; or "?", no step fails, but the answer was not derived.
+// A line in: {"bundle": base64, …} with what is held beside it. A line out: the failing step; or "-", accepted; or
+// "?", no step fails, but the answer was not derived.
 
 import { createHash, createHmac, createPublicKey, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -27,7 +27,7 @@ engine.hmacSha256 = (key, bytes) => createHmac("sha256", key).update(bytes).dige
 engine.verifyEd25519 = (key, signature, message) => verify(null, message, keyOf(key), signature);
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { bundle, ...held } = line.startsWith("{") ? JSON.parse(line) : { bundle: line };
+  const { bundle, ...held } = JSON.parse(line);
   const bytes = new Uint8Array(Buffer.from(bundle, "base64"));
   const { failedStep, unfinished } = await verifyBundle(bytes, { ...given, ...held });
   process.stdout.write(`${failedStep ?? (unfinished ? "?" : "-")}\n`);

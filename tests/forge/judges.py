@@ -4,16 +4,18 @@ import base64
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import Any, Self
 
+from service.core.notes import Verifier
 from service.core.verifier import verify_bundle
 from service.ledger.packs import shipped_packs
 from tests.support.forgery import failing_step, world
+from tests.support.trusted_world import WITNESS
 
 WEB = Path(__file__).resolve().parents[2] / "service" / "core" / "web"
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "bundle.v1.json"
@@ -27,10 +29,15 @@ def packs() -> tuple[bytes, ...]:
     return tuple(shipped_packs().values())
 
 
-def by_python(raw: bytes, documents: Sequence[bytes] | None = None) -> str:
+def trusted() -> list[Verifier]:
+    """The key that every log here began with, and a witness's."""
+    return [world().signer.verifier, WITNESS.verifier]
+
+
+def by_python(raw: bytes, held: bytes | None, documents: Sequence[bytes] | None = None) -> str:
     """The failing step, or "-"; the packs are at hand unless other documents are."""
     at_hand = packs() if documents is None else documents
-    verdict = verify_bundle(raw, verifiers=[world().signer.verifier], held=world().held, documents=at_hand)
+    verdict = verify_bundle(raw, verifiers=trusted(), held=held, documents=at_hand)
     return str(failing_step(verdict) or ACCEPTED)
 
 
@@ -41,8 +48,8 @@ class ByNode:
         with NamedTemporaryFile("w", suffix=".json", delete=False) as file:
             given = {
                 "schema": json.loads(SCHEMA.read_text()),
-                "vkeys": [world().signer.verifier.vkey],
-                "held": world().held.decode(),
+                "vkeys": [key.vkey for key in trusted()],
+                "held": None,
                 "documents": [pack.decode() for pack in packs()],
             }
             json.dump(given, file)
@@ -72,18 +79,21 @@ class ByNode:
         self._node.wait(30)
         self._given.unlink()
 
-    def send(self, bundles: Sequence[bytes]) -> None:
-        """Hand it bundles; it judges them meanwhile."""
-        assert self._node.stdin is not None
-        self._node.stdin.write(b"".join(base64.b64encode(raw) + b"\n" for raw in bundles))
-        self._node.stdin.flush()
+    def send(self, bundles: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Hand it bundles, each with the checkpoint that is held; it judges them meanwhile."""
+        self._write(
+            {"bundle": base64.b64encode(raw).decode(), "held": held.decode() if held is not None else None}
+            for raw, held in bundles
+        )
 
     def send_vector(self, vector: dict[str, Any]) -> None:
         """Hand it a published vector, with what it holds beside the bundle."""
-        assert self._node.stdin is not None
         held = {name: vector[name] for name in ("vkeys", "held", "documents")}
-        line = held | {"bundle": base64.b64encode(vector["bundle"].encode()).decode()}
-        self._node.stdin.write(json.dumps(line).encode() + b"\n")
+        self._write([held | {"bundle": base64.b64encode(vector["bundle"].encode()).decode()}])
+
+    def _write(self, lines: Iterable[dict[str, Any]]) -> None:
+        assert self._node.stdin is not None
+        self._node.stdin.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         self._node.stdin.flush()
 
     def verdicts(self, count: int) -> list[str]:

@@ -60,4 +60,4 @@ class Forger:
             raw = KINDS_BY_NAME[kind](self.chance, source)
             if raw is not None and raw != source.raw and (kind in UNSIGNED or not is_honest(raw)):
                 made += 1
-                yield Forged(kind, raw, source.ledger)
+                yield Forged(kind, raw, source)

@@ -16,7 +16,6 @@ import msgspec
 from service.core.notes import Signer
 from tests.forge.honest import CANONICAL, Json, Source, other
 from tests.support.edits import other_genesis, other_origin, other_root, token_by_another
-from tests.support.forgery import world
 from tests.support.reproving import reprove
 
 Change = Callable[[random.Random, Json], object]
@@ -207,7 +206,7 @@ def operator(change: Change) -> Callable[[random.Random, Source], bytes | None]:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             pass  # there is no proof for what is no bundle any more
         try:
-            return signed(value, world().signer)
+            return signed(value, source.ledger.keys.signer)
         except (msgspec.MsgspecError, OverflowError, UnicodeEncodeError):
             return None
 

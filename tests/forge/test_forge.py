@@ -22,7 +22,7 @@ def without_node() -> None:
 
 
 def test_what_the_forgeries_begin_with_is_accepted() -> None:
-    assert {by_python(source.raw) for source in sources()} == {ACCEPTED}
+    assert {by_python(source.raw, source.held) for source in sources()} == {ACCEPTED}
 
 
 def test_no_forgery_is_accepted() -> None:
@@ -57,7 +57,7 @@ def test_both_verifiers_refuse_each_forgery_at_the_same_step() -> None:
 @pytest.mark.usefixtures("without_node")
 def test_the_pages_verifier_accepts_no_answer_that_it_did_not_derive() -> None:
     with ByNode() as page:
-        page.send([source.raw for source in sources()])
+        page.send((source.raw, source.held) for source in sources())
         verdicts = page.verdicts(len(sources()))
     asked = [json.loads(source.raw)["question"] is not None for source in sources()]
     assert verdicts == [NOT_DERIVED if each else ACCEPTED for each in asked]

@@ -79,6 +79,7 @@ FORGED: dict[str, tuple[str, Edit]] = {
     "checkpoint-with-another-root": ("history", other_root),
     "checkpoint-older-than-epoch": ("history", borrow("checkpoint", "older")),
     "epoch-older-than-checkpoint": ("history", borrow("epoch", "older")),
+    "genesis-garbled": ("history", put("genesis", "AAAA")),
     "genesis-of-another-secret": ("history", other_genesis),
     "secret-of-another-ledger": ("history", put("subject_key_secret", "ab" * 32)),
     "address-of-another-person": ("history", share_of("address", "left")),

@@ -87,10 +87,13 @@ class Bundle:
     def signatures(self) -> None:
         """Step 2."""
         known, origin = [read_key(vkey) for vkey in self.vkeys], self.said["origin"]
-        first = read_key(read_entry(unbase64(self.said["genesis"]))["vkey"])
-        pinned = [key for key in known if key.kind == ED25519] or [first]
+        pinned = [key for key in known if key.kind == ED25519]
+        # With a pinned key and no successions nothing is taken from the genesis: step 4 reads it.
+        first = None if pinned and "successions" not in self.said else self._first_key()
+        pinned = pinned or [first] if first is not None else pinned
         own = [key for key in pinned if (key.name, key.kind) == (origin, ED25519)]
-        self.row = Row(first, origin, self.said["successions"]) if "successions" in self.said else None
+        shown = self.said.get("successions")
+        self.row = Row(first, origin, shown) if first is not None and shown is not None else None
         require(self.row is None or set(self.row.keys) & set(own), "no key that is trusted")
         self.keys_at = self.row.at if self.row is not None else lambda _size: own
         self.witnesses = [key for key in known if key.kind == COSIGNATURE]
@@ -104,6 +107,11 @@ class Bundle:
         require(signers, "another key")
         self.signer = signers[0]
         self.signer.check(unbase64(signed["value"]), message)
+
+    def _first_key(self) -> Key:
+        genesis = read_entry(unbase64(self.said["genesis"]))
+        require(genesis["type"] == "genesis", "no genesis")
+        return read_key(genesis["vkey"])
 
     def _open(self, note: str) -> Json:
         """A checkpoint of this log, by the key of its size."""
