@@ -13,6 +13,7 @@ from service.ledger.audit import Audit, AuditReport
 from service.ledger.audit import Progress as Report
 from service.ledger.opening import Opener
 from service.settings import Settings
+from service.telemetry.logs import configure_logging
 from service.wiring.database import database, make_fit
 from service.wiring.ledgers import open_parts
 
@@ -23,6 +24,7 @@ def audit_database(
     *, data_dir: Path | None, database_url: str | None, ledger: str | None, as_json: bool, write_mark: bool
 ) -> int:
     """Replay a ledger's database. The exit status: 0 sound, 1 not."""
+    configure_logging()
     settings = settings_from(data_dir=data_dir, database_url=database_url, ledger=ledger)
     with database(settings) as dsn:
         make_fit(dsn, may_upgrade=False)

@@ -30,8 +30,10 @@ def write(*, data_dir: Path | None, database_url: str | None, ledger: str | None
     auditor under contract, and to nobody else.
     """
     from service.cli.options import settings_from  # noqa: PLC0415 - an auditor may have no database
+    from service.telemetry.logs import configure_logging  # noqa: PLC0415 - an auditor may have no database
     from service.wiring.database import database, make_fit  # noqa: PLC0415 - an auditor may have no database
 
+    configure_logging()
     settings = settings_from(data_dir=data_dir, database_url=database_url, ledger=ledger)
     with database(settings) as dsn:
         make_fit(dsn, may_upgrade=False)

@@ -20,8 +20,12 @@ if "structlog" in sys.modules:
 sys.exit(status)
 """
 
-NO_LOGS = ("check", "rulebook", "verify")
-"""What starts at once because it needs none."""
+NO_LOGS = (
+    *("audit", "check", "erase", "import", "partition", "report", "rulebook", "verifier", "verify", "why"),
+)
+"""What starts at once because it needs none, or not before it knows that it opens a database."""
+
+NOWHERE = ("--database-url", "postgresql://nobody@127.0.0.1:1/none")
 
 
 def of_a_command(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -46,6 +50,14 @@ def test_a_command_that_may_log_writes_json_lines_on_standard_error(command: str
     logged = [line for line in done.stderr.splitlines() if line]
     assert all(line.startswith("{") for line in logged), logged
     assert len(logged) == (0 if command in NO_LOGS else 2)
+
+
+@pytest.mark.parametrize("arguments", [("audit",), ("partition", "write", "-")], ids=["audit", "partition"])
+def test_a_command_that_comes_to_need_logs_sets_them_up(arguments: tuple[str, ...]) -> None:
+    done = of_a_command(*arguments, *NOWHERE)
+    assert done.returncode == 2
+    assert "something_failed" not in done.stdout
+    assert "something_failed" in done.stderr
 
 
 @pytest.mark.parametrize(

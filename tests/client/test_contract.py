@@ -44,7 +44,7 @@ NOT_SPOKEN = {
     "/log/": FOR_AUDITORS,
     "/v1/exports": FOR_AUDITORS,
     "/v1/consistency": FOR_AUDITORS,
-    **dict.fromkeys(("/livez", "/metrics", "/openapi.json", "/docs", "/problems/"), FOR_OTHERS),
+    **dict.fromkeys(("/livez", "/metrics", "/openapi.json", "/docs", "/problems/", "/verify"), FOR_OTHERS),
 }
 """By how their paths begin: what the client leaves to others, and why."""
 

@@ -237,4 +237,4 @@ async def test_a_writer_that_freezes_with_the_head_in_its_hand_does_not_keep_it_
         async with connection.transaction():
             await connection.fetch(SQL["lock_head"], writer.ledger.ledger_id)
             assert await connection.fetchval(limit) == "15s"
-        assert await connection.fetchval(limit) == "0"
+        assert await connection.fetchval(limit) == "1min"
