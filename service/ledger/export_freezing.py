@@ -29,6 +29,7 @@ from service.ledger.keys import LedgerKeys
 from service.ledger.ports import Snapshot, Store
 from service.ledger.prove import Proofs
 from service.ledger.report.page import Subject, report_page
+from service.ledger.verifier_page import verifier_page
 
 _HOLD_EVERY: Final = 64
 _STAMPS_MAX: Final = 500
@@ -109,6 +110,7 @@ class Freezer:
         files: list[File] = [
             (at.README, readme(body, body.language).encode()),
             (at.REPORT, report.encode()),
+            *([(at.VERIFIER, verifier_page())] if bundles else []),
             (at.EXPORT, at.body_bytes(body)),
             (at.CHECKPOINT, note),
             *attested,

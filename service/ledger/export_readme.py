@@ -24,7 +24,8 @@ To check this export without trusting whoever made it (any computer with Python 
     consent-ledger audit EXPORT.zip       and the whole log, replayed from its first entry
 
 Both need neither the service nor a network. Give the operator's public key, from where you trust it,
-with --key, and a checkpoint that you kept from before with --held.
+with --key, and a checkpoint that you kept from before with --held. Where verifier.html is in here it
+checks a file of bundle/ in a browser, with nothing installed; it does not derive the answer again.
 
 What is in here: report.html (for people), export.json (what was asked for), checkpoint (the signed
 state), keys.json, document/ (forms as they were shown, rulebooks, law packs, senders), bundle/ (a
@@ -53,7 +54,9 @@ Deze export controleren zonder de maker te vertrouwen (elke computer met Python 
     consent-ledger audit EXPORT.zip       en het hele register, nagespeeld vanaf de eerste regel
 
 Daarvoor zijn geen dienst en geen netwerk nodig. Geef met --key de openbare sleutel van de verzender,
-zoals u die kent, en met --held een eerder bewaarde stand (checkpoint).
+zoals u die kent, en met --held een eerder bewaarde stand (checkpoint). Zit verifier.html erbij, dan
+controleert die een bestand uit bundle/ in een browser, zonder installatie; het antwoord leidt hij niet
+opnieuw af.
 
 Wat erin zit: report.html (voor mensen), export.json (wat er is gevraagd), checkpoint (de ondertekende
 stand), keys.json, document/ (formulieren zoals getoond, regels, wetten, verzenders), bundle/ (een

@@ -22,6 +22,7 @@ from service.ledger.addresses import CanonicalAddress
 from service.ledger.export_ports import Scope
 from service.ledger.export_preparing import LEASE_MS
 from service.ledger.exports import LIFETIME_MS, Exports
+from service.ledger.verifier_page import verifier_page
 from service.settings import Settings
 from service.wiring.clock import now_ms
 from tests.support.databases import a_database
@@ -150,6 +151,11 @@ def test_the_bundle_of_each_address_verifies_by_itself_and_answers_the_question(
         answers.append(verdict.answer.decision)
     assert answers == ["deny", "deny"]
     assert json.loads(files[at.EXPORT])["subjects"].__len__() == 2
+
+
+def test_beside_bundles_lies_the_page_that_checks_them_in_a_browser(told: Told) -> None:
+    assert files_of(told.raw["addresses"])[at.VERIFIER] == verifier_page()
+    assert at.VERIFIER not in files_of(told.raw["ledger"])
 
 
 def test_the_log_in_it_is_laid_out_as_c2sp_tlog_tiles(told: Told) -> None:

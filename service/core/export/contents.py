@@ -2,7 +2,7 @@ r"""What the files of an export are called and hold.
 
     README.txt                       what this is, in words
     report.html, report.pdf          the report for people (the PDF where one could be made)
-    verifier.html                    checks a bundle in a browser, without a network
+    verifier.html                    checks a bundle in a browser, without a network; beside bundles only
     export.json                      what was asked for, and what is therefore in here
     checkpoint                       the signed head that everything is of (C2SP)
     witness/checkpoint               the newest state that witnesses have cosigned, where that is an older one
