@@ -17,8 +17,8 @@ FILE = "_FILE"
 
 _PLAIN_DATABASE_URL = "DATABASE_URL"
 _FILE_BYTES_MAX = 65_536
-# As of key files: a group may read, for that is how an orchestrator mounts a secret.
-_OPEN_TO_OTHERS = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
+OPEN_TO_OTHERS = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
+"""What a file with a secret must not be. A group may read: that is how an orchestrator mounts it."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ def _given(environment: Mapping[str, str], variable: str, *, secret: bool) -> st
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such path"
         raise SettingsError(f"{variable}{FILE} names a file that cannot be read ({path}: {reason})") from None
-    if secret and mode & _OPEN_TO_OTHERS:
+    if secret and mode & OPEN_TO_OTHERS:
         raise SettingsError(
             f"{variable}{FILE} names a file that is open to others (mode {stat.S_IMODE(mode):04o}):"
             f" chmod 600 {path}"

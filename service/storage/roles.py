@@ -31,7 +31,10 @@ READER: Final = "consent_ledger_reader"
 AUDITOR: Final = "consent_ledger_auditor"
 ROLES: Final = (OWNER, MIGRATOR, WRITER, READER, AUDITOR)
 
-LOG: Final = ("ledger", "log_head", "log_entry", "log_tile", "checkpoint", "map_stratum", "subject")
+LOG: Final = (
+    *("ledger", "log_head", "log_entry", "log_tile", "checkpoint", "map_stratum", "subject"),
+    *("cosignature", "checkpoint_timestamp", "sound_audit", "erasure"),
+)
 """What an auditor reads: hashes, signatures and pseudonyms."""
 
 REPORTS: Final = ("document", "campaign", "campaign_tile", "campaign_run", "quota_use", "alembic_version")

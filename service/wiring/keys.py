@@ -28,6 +28,7 @@ from service.core.errors import FormatError, LedgerError
 from service.core.notes import Signer, Verifier, parse_signer
 from service.ledger.keys import LedgerKeys
 from service.ledger.ports import Randomness
+from service.settings.reading import OPEN_TO_OTHERS
 from service.wiring.durable import (
     make_private_directory,
     replace_durably,
@@ -43,8 +44,6 @@ _FILE_BYTES_MAX = 16_384
 _KEY_SIZE = 32
 _HEX = re.compile(r"[0-9a-f]{64}")
 _LINK_HEX = re.compile(r"[0-9a-f]{128}")
-# A group may read: that is how an orchestrator mounts a secret for a program that is not root.
-_OPEN_TO_OTHERS = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
 
 
 class KeysError(LedgerError):
@@ -205,7 +204,7 @@ def _read(path: Path) -> str:
         ) from None
     except OSError as error:
         raise KeysError(f"{path} cannot be read: {error.strerror}") from None
-    if mode & _OPEN_TO_OTHERS:
+    if mode & OPEN_TO_OTHERS:
         raise KeysError(f"{path} is open to others (mode {stat.S_IMODE(mode):04o}): chmod 600 {path}")
     try:
         return raw.decode("ascii").strip()

@@ -21,7 +21,16 @@ sys.exit(status)
 """
 
 NO_LOGS = (
-    *("audit", "check", "erase", "import", "partition", "report", "rulebook", "verifier", "verify", "why"),
+    "audit",
+    "check",
+    "erase",
+    "import",
+    "partition",
+    "report",
+    "rulebook",
+    "verifier",
+    "verify",
+    "why",
 )
 """What starts at once because it needs none, or not before it knows that it opens a database."""
 

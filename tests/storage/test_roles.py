@@ -1,6 +1,7 @@
 """Five roles with the least that each needs, and migrations that may die at any statement."""
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -14,6 +15,7 @@ from sqlalchemy import Engine, event
 from service.core.errors import UnavailableError
 from service.storage.migrate import revision, upgrade
 from service.storage.postgres import open_pool
+from service.storage.revision import migration_scripts
 from service.storage.roles import (
     AUDITOR,
     LIMITS,
@@ -196,6 +198,13 @@ def test_a_migration_that_dies_at_any_statement_leaves_nothing_and_may_be_run_ag
     upgrade(empty_database_dsn)
     found, expected = revision(empty_database_dsn)
     assert found == expected
+
+
+def test_migrations_only_add_so_that_the_version_before_goes_on_working() -> None:
+    taking_away = re.compile(r"\bdrop_|\bDROP\b|\brename_|\bRENAME\b|alter_column|\bDELETE FROM\b")
+    for script in (migration_scripts() / "versions").glob("[0-9]*.py"):
+        upgrade_alone = script.read_text(encoding="utf-8").partition("def downgrade")[0]
+        assert not taking_away.search(upgrade_alone), script.name
 
 
 async def test_a_migration_does_not_queue_for_ever_behind_somebody_who_holds_a_table(

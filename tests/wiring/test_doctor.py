@@ -149,6 +149,20 @@ def test_each_trouble_is_a_fault_that_says_what_to_do(sound: Installation, name:
     assert said in faults[check]
 
 
+def test_keys_that_are_given_by_settings_are_looked_at_too(sound: Installation) -> None:
+    read = {
+        name: (sound.keys / f"{name}.key").read_text().strip() for name in ("signing", "subject", "wrapping")
+    }
+    shutil.rmtree(sound.keys)
+    given = {f"{name}_key": text for name, text in read.items()}
+    sound.settings = msgspec.structs.replace(sound.settings, **given)
+    found = {each.check: each for each in sound.found()}
+    assert found["keys"].found.endswith("are given by settings")
+    assert found["log"].verdict == "ok"
+    sound.settings = msgspec.structs.replace(sound.settings, subject_key="nonsense")
+    assert "SUBJECT_KEY is damaged" in {each.check: each.found for each in sound.found()}["keys"]
+
+
 def test_an_empty_place_is_no_fault_and_stays_empty(tmp_path: Path) -> None:
     found = examine(Settings(data_dir=tmp_path / "nothing"))
     assert {each.verdict for each in found} == {"ok", "notice"}

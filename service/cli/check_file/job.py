@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from service.cli.check_file.table import Table, safe
+from service.wiring.durable import replace_durably
 
 COLUMNS: Final = ("decision", "reason_code", "needs_human", "expires_at", "problem")
 _ROWS_KEPT_AT_ONCE: Final = 5_000
@@ -133,7 +134,9 @@ class Job:
         """Give output and proof their names."""
         self.keep()
         self._file.close()
-        _replace(self.proof_path, json.dumps(msgspec.to_builtins(self.journal), indent=1).encode() + b"\n")
+        replace_durably(
+            self.proof_path, json.dumps(msgspec.to_builtins(self.journal), indent=1).encode() + b"\n"
+        )
         self._part.replace(self._out)
         self._journal_path.unlink()
 
@@ -144,7 +147,7 @@ class Job:
             self._file.close()
 
     def _keep_journal(self) -> None:
-        _replace(self._journal_path, msgspec.json.encode(self.journal))
+        replace_durably(self._journal_path, msgspec.json.encode(self.journal))
 
 
 def _cells(answer: dict[str, Any]) -> list[str]:
@@ -153,13 +156,3 @@ def _cells(answer: dict[str, Any]) -> list[str]:
         return ["refused", "", "", "", str(problem.get("detail") or problem["title"])]
     human = "yes" if answer["needs_human"] else "no"
     return [answer["decision"], answer["reason_code"], human, answer["expires_at"] or "", ""]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """A file's new content, whole or not at all."""
-    fresh = path.with_name(path.name + ".tmp")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from service.core.export.archive import Member, complete_members
+from service.wiring.durable import replace_durably, sync_directory
 
 
 class Journal(msgspec.Struct):
@@ -48,7 +49,7 @@ class ExportFile:
         """Remember which export this is, durably, before anything is written."""
         self.export_id = export_id
         self._part.unlink(missing_ok=True)
-        _write_durably(self._journal, msgspec.json.encode(Journal(export_id, self._asked)))
+        replace_durably(self._journal, msgspec.json.encode(Journal(export_id, self._asked)))
 
     def open(self, members: list[Member]) -> tuple[BinaryIO, int]:
         """The file to go on writing, and from which offset: behind the last file that is as it should be."""
@@ -69,22 +70,4 @@ class ExportFile:
         file.close()
         self._part.replace(self.out)
         self._journal.unlink()
-        _sync_folder(self.out)
-
-
-def _write_durably(path: Path, raw: bytes) -> None:
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    _sync_folder(path)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        sync_directory(self.out.parent)

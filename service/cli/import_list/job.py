@@ -14,6 +14,7 @@ import msgspec
 from service.cli.check_file.table import safe
 from service.cli.import_list.reading import LINE_COLUMN, PROBLEM_COLUMN, Row, Sheet
 from service.ledger.importing.rows import VERDICTS
+from service.wiring.durable import replace_durably
 
 SHOWN_MAX: Final = 10
 _ROWS_KEPT_AT_ONCE: Final = 1_000
@@ -159,12 +160,7 @@ class Job:
             self._file.close()
 
     def _write_journal(self) -> None:
-        fresh = self._journal_path.with_name(self._journal_path.name + ".tmp")
-        with fresh.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(self.journal), indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._journal_path)
+        replace_durably(self._journal_path, msgspec.json.format(msgspec.json.encode(self.journal), indent=1))
 
 
 def _object(row: Row, problem: str) -> str:

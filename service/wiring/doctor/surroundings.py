@@ -7,8 +7,8 @@ from service.core.errors import LedgerError
 from service.settings import Settings
 from service.wiring.doctor.findings import Finding, fault, notice, ok
 from service.wiring.high_water import mark_path
-from service.wiring.key_sources import key_source
-from service.wiring.keys import SIGNING, load_keys
+from service.wiring.key_sources import KeySource, key_source
+from service.wiring.keys import SIGNING
 
 GIB = 1 << 30
 DISK_FAULT_BYTES, DISK_NOTICE_BYTES = GIB // 4, 2 * GIB
@@ -26,28 +26,31 @@ def _keys(settings: Settings) -> Finding:
         return fault("keys", str(error))
     directory = source.directory
     if directory is None:
-        return ok("keys", "given by settings")
+        return _usable(source, _origin_in(settings.signing_key or ""), "given by settings")
     if not source.exist():
         if mark_path(settings.data_dir, settings.ledger).exists():
             return fault("keys", f"{directory} is missing", "put the escrowed keys back: this log was signed")
         return notice(
             "keys", f"{directory} is not there yet", "the first `serve` makes the keys: escrow them"
         )
-    origin = _origin_of(directory) or f"{settings.origin_host}/{settings.ledger}/1"
-    try:
-        keys = load_keys(directory, origin)
-    except LedgerError as error:
-        return fault("keys", str(error))
-    return ok("keys", f"the keys of {keys.origin} are there, and only their owner may read them")
-
-
-def _origin_of(directory: Path) -> str | None:
-    """Whose key it says it is; whether that is this ledger's is compared with the database."""
     try:
         text = (directory / SIGNING).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
-        return None
-    return text.removeprefix("PRIVATE+KEY+").partition("+")[0]
+        text = ""
+    return _usable(source, _origin_in(text), "there, and only their owner may read them")
+
+
+def _usable(source: KeySource, origin: str, where: str) -> Finding:
+    try:
+        keys = source.load(origin)
+    except LedgerError as error:
+        return fault("keys", str(error))
+    return ok("keys", f"the keys of {keys.origin} are {where}")
+
+
+def _origin_in(signing_key: str) -> str:
+    """Whose key it says it is; whether that is this ledger's is compared with the database."""
+    return signing_key.removeprefix("PRIVATE+KEY+").partition("+")[0]
 
 
 def _disk(data_dir: Path) -> Finding:
