@@ -8,7 +8,7 @@ import msgspec
 
 from service.cli.database_options import database_options
 from service.core.errors import FormatError
-from service.core.notes import parse_verifier
+from service.core.notes import Verifier, parse_verifier
 from service.core.partition import PartitionReplay, read_beginning, read_line
 from service.settings import Settings
 
@@ -63,14 +63,7 @@ def check(*, file: Path, keys: tuple[str, ...], as_json: bool) -> int:
     Needs neither a database nor the service. One line for each finding; exit status 0 when there is none, 1
     when there are some.
     """
-    with file.open("rb") as lines:
-        beginning = read_beginning(lines.readline())
-        replay = PartitionReplay(beginning.origin, [parse_verifier(key) for key in keys])
-        for line in lines:
-            replay.feed_assigned(*read_line(line))
-    if replay.size != beginning.size:
-        raise FormatError(f"{replay.size} entries are there, and {beginning.size} were announced")
-    replay.finish()
+    replay = _replayed(file, [parse_verifier(key) for key in keys])
     if as_json:
         said = {"sound": not replay.findings, "size": replay.size, "findings": replay.findings}
         click.echo(msgspec.json.encode(said | {"counts": dict(replay.counts)}))
@@ -84,3 +77,20 @@ def check(*, file: Path, keys: tuple[str, ...], as_json: bool) -> int:
                 f" of each of {counts['epochs']} epochs. Whose they are was not looked at."
             )
     return FINDINGS if replay.findings else 0
+
+
+def _replayed(file: Path, verifiers: list[Verifier]) -> PartitionReplay:
+    """Raises `FormatError` with the line that is none of a partition."""
+    number = 1
+    with file.open("rb") as lines:
+        try:
+            beginning = read_beginning(lines.readline())
+            replay = PartitionReplay(beginning.origin, verifiers)
+            for number, line in enumerate(lines, 2):  # noqa: B007 - the error names it
+                replay.feed_assigned(*read_line(line))
+        except FormatError as error:
+            raise FormatError(f"{file} is no partition, or a damaged one: line {number}: {error}") from None
+    if replay.size != beginning.size:
+        raise FormatError(f"{replay.size} entries are there, and {beginning.size} were announced")
+    replay.finish()
+    return replay

@@ -61,8 +61,8 @@ def escrow(keys: LedgerKeys, certificates: Sequence[bytes]) -> bytes:
     try:
         for certificate in certificates:
             envelope = envelope.add_recipient(x509.load_pem_x509_certificate(certificate))
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeysError(f"a recipient is a PEM certificate of an RSA key ({_line(error)})") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeysError("a recipient is a PEM certificate of an RSA key") from None
     return envelope.encrypt(Encoding.PEM, [PKCS7Options.Binary])
 
 
@@ -71,8 +71,10 @@ def open_escrow(sealed: bytes, certificate: bytes, private_key: bytes, password:
     try:
         key = load_pem_private_key(private_key, password)
         recipient = x509.load_pem_x509_certificate(certificate)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeysError(f"the certificate and its private key are PEM files ({_line(error)})") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeysError(
+            "certificate and private key are PEM files; a private key with a password needs --ask-password"
+        ) from None
     if not isinstance(key, RSAPrivateKey):
         raise KeysError("the private key is not an RSA key")
     try:
@@ -100,7 +102,3 @@ def recover(held: Escrowed, directory: Path) -> list[str]:
     except OSError as error:
         raise KeysError(f"cannot keep the ledger's keys in {directory}: {error.strerror}") from error
     return written
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]

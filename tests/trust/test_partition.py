@@ -105,3 +105,12 @@ def test_the_commands_write_and_check_it_without_an_address(database_dsn: str, t
         cli, ["partition", "check", str(file), "--key", key.vkey, "--json"], catch_exceptions=False
     )
     assert json.loads(checked.stdout)["sound"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04\xff", b"{}\n"], ids=["nothing", "a zip", "other JSON"])
+def test_a_file_that_is_no_partition_is_named_with_its_line(content: bytes, tmp_path: Path) -> None:
+    file, key = tmp_path / "list.jsonl", log_key(tmp_path)
+    file.write_bytes(content)
+    refused = CliRunner().invoke(cli, ["partition", "check", str(file), "--key", key.vkey])
+    assert isinstance(refused.exception, FormatError)
+    assert "list.jsonl is no partition, or a damaged one: line 1: " in str(refused.exception)
