@@ -8,8 +8,9 @@ import click
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from service.core.cosignatures import ED25519
 from service.core.errors import FormatError
-from service.core.notes import ED25519, Cosigner, Verifier, parse_cosigner, parse_verifier
+from service.core.notes import Cosigner, Verifier, parse_cosigner, parse_verifier
 from service.core.policy import parse_policy
 from service.telemetry.logs import configure_logging
 from service.wiring.clock import now_ms

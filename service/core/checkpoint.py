@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from service.core.cosignatures import ED25519
 from service.core.errors import FormatError, SignatureError
 from service.core.merkle import SIZE_MAX
-from service.core.notes import ED25519, Attested, Signer, Verifier, open_note, sign_note
+from service.core.notes import Attested, Signer, Verifier, open_note, sign_note
 
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _ORIGIN: Final = re.compile(r"[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9][a-z0-9._-]*)+")

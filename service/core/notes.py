@@ -19,21 +19,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from service.core.cosignatures import (
+    COSIGNATURE,
+    ED25519,
+    KEY_SIZES,
+    MLDSA_COSIGNATURE,
+    check_signature,
+    cosigned_message,
+    split_cosignature,
+)
 from service.core.errors import FormatError, SignatureError
-
-ED25519: Final = 0x01
-COSIGNATURE: Final = 0x04
 
 NOTE_BYTES_MAX: Final = 1_000_000
 SIGNATURES_MAX: Final = 100
 
 _PREFIX: Final = "\u2014 "
-_KEY_SIZE: Final = 32
 _ID_SIZE: Final = 4
-_SIGNATURE_SIZE: Final = 64
 # A name is not empty and holds no space, plus sign or control character.
 _NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
 _VKEY: Final = re.compile(
@@ -51,7 +54,10 @@ def key_id(name: str, kind: int, public: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Verifier:
-    """A name and the public key that signs under it. `kind` is 0x01, or 0x04 for a witness's cosignature."""
+    """A name and the public key that signs under it.
+
+    `kind` is 0x01 for a log's signature, for a witness's cosignature 0x04 (Ed25519) or 0x06 (ML-DSA-44).
+    """
 
     name: str
     kind: int
@@ -61,6 +67,11 @@ class Verifier:
     def key_id(self) -> bytes:
         """The key's four-byte id."""
         return key_id(self.name, self.kind, self.public)
+
+    @property
+    def cosigns(self) -> bool:
+        """Whether it is a witness's."""
+        return self.kind in (COSIGNATURE, MLDSA_COSIGNATURE)
 
     @property
     def vkey(self) -> str:
@@ -73,15 +84,10 @@ class Verifier:
         Raises `SignatureError`.
         """
         message, time = text.encode(), None
-        if self.kind == COSIGNATURE:
-            if len(signature) != 8 + _SIGNATURE_SIZE:
-                raise SignatureError(f"the cosignature of {self.name} has another length")
-            (time,) = struct.unpack_from(">Q", signature)
-            message, signature = _cosigned(message, time), signature[8:]
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
-        except InvalidSignature as error:
-            raise SignatureError(f"the signature of {self.name} is wrong") from error
+        if self.cosigns:
+            time, signature = split_cosignature(self.name, self.kind, signature)
+            message = cosigned_message(self.name, self.kind, text, time)
+        check_signature(self.name, self.kind, self.public, signature, message)
         return time
 
 
@@ -126,7 +132,7 @@ class Cosigner:
 
     def cosign(self, text: str, time: int) -> str:
         """The signature line over a checkpoint's text, at this time in seconds since 1970."""
-        signature = self.private.sign(_cosigned(text.encode(), time))
+        signature = self.private.sign(cosigned_message(self.name, COSIGNATURE, text, time))
         return f"{_PREFIX}{self.name} {_base64(self.verifier.key_id + struct.pack('>Q', time) + signature)}\n"
 
 
@@ -161,8 +167,8 @@ def parse_verifier(vkey: str) -> Verifier:
     if found is None:
         raise FormatError("a verifier key is name+id+key")
     raw = _unbase64(found["key"])
-    if len(raw) != 1 + _KEY_SIZE or raw[0] not in (ED25519, COSIGNATURE):
-        raise FormatError("not an Ed25519 verifier key")
+    if not raw or len(raw) - 1 != KEY_SIZES.get(raw[0]):
+        raise FormatError("not a verifier key of Ed25519 or ML-DSA-44")
     verifier = Verifier(found["name"], raw[0], raw[1:])
     if verifier.key_id.hex() != found["id"]:
         raise FormatError("the id of this verifier key belongs to another key")
@@ -188,7 +194,7 @@ def _parse_skey(skey: str, kind: int) -> tuple[str, Ed25519PrivateKey]:
     if found is None:
         raise FormatError("a signer key is PRIVATE+KEY+name+id+key")
     raw = _unbase64(found["key"])
-    if len(raw) != 1 + _KEY_SIZE or raw[0] != kind:
+    if len(raw) != 1 + KEY_SIZES[kind] or raw[0] != kind:
         raise FormatError("not a signer key of this kind")
     return found["name"], Ed25519PrivateKey.from_private_bytes(raw[1:])
 
@@ -201,10 +207,6 @@ def _check_skey(skey: str, verifier: Verifier) -> None:
 def _skey(verifier: Verifier, private: Ed25519PrivateKey) -> str:
     seed = _base64(bytes([verifier.kind]) + private.private_bytes_raw())
     return f"PRIVATE+KEY+{verifier.name}+{verifier.key_id.hex()}+{seed}"
-
-
-def _cosigned(text: bytes, time: int) -> bytes:
-    return f"cosignature/v1\ntime {time}\n".encode() + text
 
 
 def sign_note(text: str, signers: Sequence[Signer]) -> bytes:
@@ -271,7 +273,7 @@ def cosignatures_in(answer: bytes, text: str, verifiers: Sequence[Verifier]) -> 
     found = []
     for line in note.signatures:
         verifier = known.get((line.name, line.key_id))
-        if verifier is not None and verifier.kind == COSIGNATURE:
+        if verifier is not None and verifier.cosigns:
             attested = Attested(verifier, verifier.verify(text, line.signature))
             found.append((attested, f"{_PREFIX}{line.name} {_base64(line.key_id + line.signature)}\n"))
     return found

@@ -12,8 +12,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
+from service.core.cosignatures import COSIGNATURE, ED25519, MLDSA_COSIGNATURE
 from service.core.errors import FormatError
-from service.core.notes import COSIGNATURE, ED25519, Verifier, parse_verifier
+from service.core.notes import Verifier, parse_verifier
 
 POLICY_BYTES_MAX: Final = 1_000_000
 NONE: Final = "none"
@@ -109,7 +110,7 @@ class _Reader:
 
     def _take_witness(self, name: str, vkey: str, url: str | None) -> None:
         self._require_new(name)
-        key = _key(vkey, COSIGNATURE)
+        key = _key(vkey, COSIGNATURE, MLDSA_COSIGNATURE)
         if any(key.public == other.verifier.public for other in self.policy.witnesses.values()):
             raise FormatError("this witness's key stands there already")
         self.policy.witnesses[name] = Witness(name, key, url)
@@ -142,8 +143,8 @@ class _Reader:
             raise FormatError("this name is taken")
 
 
-def _key(vkey: str, kind: int) -> Verifier:
+def _key(vkey: str, *kinds: int) -> Verifier:
     key = parse_verifier(vkey)
-    if key.kind != kind:
+    if key.kind not in kinds:
         raise FormatError("a key of this type does not sign that")
     return key

@@ -29,9 +29,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from service.core.canonical import canonical_json, parse_canonical
 from service.core.checkpoint import Checkpoint, open_checkpoint
+from service.core.cosignatures import ED25519
 from service.core.entries import GenesisEntry, SuccessionEntry
 from service.core.errors import FormatError, SignatureError
-from service.core.notes import ED25519, Signer, Verifier, parse_verifier
+from service.core.notes import Signer, Verifier, parse_verifier
 
 SIGNING_KEY: Final = "signing-key"
 PREVIOUS_LOG: Final = "previous-log"

@@ -17,10 +17,11 @@ from msgspec import UNSET
 
 from service.core.bundle import Bundle, ShownAnchor, split_hashes
 from service.core.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
+from service.core.cosignatures import ED25519
 from service.core.entries import SuccessionEntry, decode_entry
 from service.core.errors import ProofError, SignatureError
 from service.core.merkle import verify_consistency
-from service.core.notes import COSIGNATURE, ED25519, Attested, Verifier, parse_note
+from service.core.notes import Attested, Verifier, parse_note
 from service.core.policy import Policy
 from service.core.succession import KeyHistory, key_history, log_key
 from service.core.verdict import Report
@@ -41,7 +42,7 @@ class Trust:
     @property
     def witnesses(self) -> list[Verifier]:
         """The witnesses among the keys."""
-        return [verifier for verifier in self.verifiers if verifier.kind == COSIGNATURE]
+        return [verifier for verifier in self.verifiers if verifier.cosigns]
 
     @property
     def logs(self) -> list[Verifier]:
@@ -92,7 +93,7 @@ def note_witnesses(
     attested: Sequence[Attested], trust: Trust, report: Report, *, size: int | None = None
 ) -> None:
     """Say how many known witnesses cosigned a checkpoint; enough of them anchor the log."""
-    found = [each.verifier for each in attested if each.verifier.kind == COSIGNATURE]
+    found = [each.verifier for each in attested if each.verifier.cosigns]
     if not found:
         return
     counted = f"{len(found)} of {len(trust.witnesses)} known witness(es) saw this log grow"

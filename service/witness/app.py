@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from litestar import Litestar, Request, Response, get, post
@@ -12,7 +12,7 @@ from litestar.params import FromPath
 
 from service.core.checkpoint import Checkpoint
 from service.core.errors import FormatError
-from service.core.notes import Cosigner, Verifier
+from service.core.notes import Verifier
 from service.core.witness import (
     BAD_REQUEST,
     NOT_FOUND,
@@ -27,12 +27,19 @@ _TEXT = "text/plain"
 _log = structlog.get_logger(__name__)
 
 
+class Cosigns(Protocol):
+    """A witness's key, as `service.core.notes.Cosigner` has one."""
+
+    def cosign(self, text: str, time: int) -> str:
+        """The signature line over a checkpoint's text, at this time in seconds since 1970."""
+
+
 class _Witness:
     """The two questions a witness is asked."""
 
     def __init__(
         self,
-        cosigner: Cosigner,
+        cosigner: Cosigns,
         logs: Mapping[str, Sequence[Verifier]],
         memory: WitnessMemory,
         clock: Callable[[], int],
@@ -71,7 +78,7 @@ class _Witness:
 
 
 def create_witness(
-    cosigner: Cosigner,
+    cosigner: Cosigns,
     logs: Mapping[str, Sequence[Verifier]],
     memory: WitnessMemory,
     clock: Callable[[], int],

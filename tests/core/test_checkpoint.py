@@ -15,9 +15,10 @@ from service.core.checkpoint import (
     parse_checkpoint,
     sign_checkpoint,
 )
+from service.core.cosignatures import COSIGNATURE
 from service.core.errors import FormatError, SignatureError
 from service.core.merkle import SIZE_MAX, hash_leaf, root
-from service.core.notes import COSIGNATURE, Signer, Verifier, sign_note
+from service.core.notes import Signer, Verifier, sign_note
 
 ORIGIN = "ledger.test/a/1"
 LOG = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"\x01" * 32))

@@ -6,9 +6,9 @@ import struct
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from service.core.cosignatures import COSIGNATURE
 from service.core.errors import FormatError, SignatureError
 from service.core.notes import (
-    COSIGNATURE,
     NOTE_BYTES_MAX,
     Attested,
     Note,

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.checkpoint import parse_checkpoint, sign_checkpoint
-from service.core.notes import COSIGNATURE, Signer, Verifier, parse_note, sign_note
+from service.core.cosignatures import COSIGNATURE
+from service.core.notes import Signer, Verifier, parse_note, sign_note
 from service.core.verdict import LEVELS, STEPS, Verdict
 from service.core.verifier import verify_bundle
 from tests.support.forgery import failing_step, forged, opened, signed, verified, world

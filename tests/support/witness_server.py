@@ -12,6 +12,7 @@ from service.wiring.clock import now_ms
 from service.witness.app import create_witness
 from service.witness.memory import WitnessMemory
 from tests.support.loopback import listening
+from tests.support.mldsa_witness import MldsaCosigner
 
 COSIGNER = Cosigner("witness.example/w1", Ed25519PrivateKey.from_private_bytes(b"\x03" * 32))
 
@@ -21,7 +22,7 @@ class RunningWitness:
     """Where it is asked, and what it remembers."""
 
     url: str
-    cosigner: Cosigner
+    cosigner: Cosigner | MldsaCosigner
     memory: WitnessMemory
 
     def policy(self) -> str:
@@ -34,7 +35,7 @@ async def witness_for(
     keys: Sequence[Verifier],
     data: Path,
     *,
-    cosigner: Cosigner = COSIGNER,
+    cosigner: Cosigner | MldsaCosigner = COSIGNER,
     clock: Callable[[], int] = lambda: now_ms() // 1000,
 ) -> AsyncIterator[RunningWitness]:
     """A witness of the logs with these keys; what it remembers stays under `data`."""

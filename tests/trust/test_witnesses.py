@@ -18,6 +18,7 @@ from tests.core.test_witness import asked, head, note, proof
 from tests.support.http_service import Service, grant, running
 from tests.support.log_writer import ORIGIN as LOG
 from tests.support.log_writer import SIGNER
+from tests.support.mldsa_witness import MLDSA_WITNESS
 from tests.support.witness_server import COSIGNER, RunningWitness, witness_for
 from tests.trust.waiting import until
 
@@ -67,6 +68,18 @@ async def test_a_ledger_is_cosigned_in_the_background_and_publishes_it(
             assert parse_policy(witness.policy().encode()).is_met_by([each.verifier for each in attested])
             metrics = (await service.client.get("/metrics")).text
             assert 'ledger_cosigned_size{ledger="main",witness="witness.example/w1"}' in metrics
+
+
+async def test_a_witness_that_cosigns_by_ml_dsa_is_as_good_as_any(database_dsn: str, tmp_path: Path) -> None:
+    key = log_key(tmp_path)
+    async with witness_for([key], tmp_path, cosigner=MLDSA_WITNESS) as witness:
+        policy = policy_file(tmp_path, witness.policy())
+        async with running(database_dsn, tmp_path, witness_policy=policy) as service:
+            await service.record(grant())
+            await until(lambda: cosigned_by(service, MLDSA_WITNESS.verifier))
+            published = (await service.client.get("/log/main/checkpoint")).content
+            _, attested = open_checkpoint(published, ORIGIN, [key, MLDSA_WITNESS.verifier])
+            assert MLDSA_WITNESS.verifier in [each.verifier for each in attested]
 
 
 async def test_a_witness_that_is_away_delays_nothing(database_dsn: str, tmp_path: Path) -> None:

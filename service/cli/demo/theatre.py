@@ -17,7 +17,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from service.core.notes import ED25519, Verifier
+from service.core.cosignatures import ED25519
+from service.core.notes import Verifier
 from service.core.token import decode_base64url
 
 _START_SECONDS = 180

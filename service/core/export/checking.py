@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from service.core.bundle import parse_bundle
 from service.core.canonical import parse_canonical
 from service.core.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
+from service.core.cosignatures import ED25519
 from service.core.errors import FormatError, LedgerError, ProofError, SignatureError
 from service.core.events import Form, parse_form
 from service.core.export import contents as at
@@ -22,7 +23,7 @@ from service.core.export.manifest import (
     check_manifest_note,
     parse_manifest,
 )
-from service.core.notes import COSIGNATURE, ED25519, Attested, Verifier, parse_note
+from service.core.notes import Attested, Verifier, parse_note
 from service.core.succession import KeyHistory, trusted_with
 from service.core.verifier import verify_bundle
 
@@ -172,7 +173,7 @@ def _checkpoint(
     found: Inspection,
 ) -> Checkpoint:
     """The state everything is of. Raises `ProofError` unless the log signed it and all say the same."""
-    witnesses = [verifier for verifier in verifiers if verifier.kind == COSIGNATURE]
+    witnesses = [verifier for verifier in verifiers if verifier.cosigns]
     keys = [history.at(manifest.size), *witnesses]
     checkpoint, attested = open_checkpoint(note, manifest.origin, keys)
     listed = (manifest.size, manifest.root)
@@ -211,7 +212,7 @@ def _witnessed(
     archive: Archive, history: KeyHistory, verifiers: Sequence[Verifier], found: Inspection
 ) -> Checkpoint | None:
     """An older state that a witness whom the caller knows has cosigned; the replay then meets it."""
-    witnesses = [verifier for verifier in verifiers if verifier.kind == COSIGNATURE]
+    witnesses = [verifier for verifier in verifiers if verifier.cosigns]
     if at.WITNESSED not in archive or not witnesses:
         return None
     try:
@@ -222,11 +223,11 @@ def _witnessed(
     except ProofError as error:
         found.find("witness_unsigned", f"{at.WITNESSED}: {error}")
         return None
-    return checkpoint if any(each.verifier.kind == COSIGNATURE for each in attested) else None
+    return checkpoint if any(each.verifier.cosigns for each in attested) else None
 
 
 def _note_witnesses(attested: Sequence[Attested], known: int, found: Inspection) -> None:
-    seen = sum(each.verifier.kind == COSIGNATURE for each in attested)
+    seen = sum(each.verifier.cosigns for each in attested)
     if seen:
         found.held_before = True
         found.passed("witnesses", f"{seen} of {known} known witness(es) saw this log grow.")

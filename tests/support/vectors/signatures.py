@@ -9,7 +9,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.core.checkpoint import Checkpoint
-from service.core.notes import COSIGNATURE, Signer, Verifier, sign_note
+from service.core.cosignatures import COSIGNATURE
+from service.core.notes import Signer, Verifier, sign_note
 from service.core.token import encode_base64url, sign_token, token_header
 from tests.support.log_writer import ORIGIN, SIGNER, small_log
 from tests.support.vectors.case import Vectors
@@ -56,7 +57,7 @@ def keys() -> Iterator[Vectors]:
         "another name": (VKEY.replace("acme", "beta"), "the id covers the name"),
         "id in upper case": (VKEY.replace(key_id, key_id.upper()), "an id is lower-case hex"),
         "key cut off": (VKEY[:-4], "a key has 32 bytes"),
-        "unknown type": (Verifier(ORIGIN, 2, public).vkey, "type 1 or 4"),
+        "unknown type": (Verifier(ORIGIN, 2, public).vkey, "type 1, 4 or 6"),
         "space in the name": (VKEY.replace("acme", "ac me"), "a name holds no space"),
         "line feed at the end": (VKEY + "\n", "name+id+key"),
     }.items():
