@@ -23,7 +23,7 @@ from service.core.events import milliseconds
 from service.core.events.values import AddressInput, CampaignId, SenderId
 from service.ledger.addresses import canonical_address
 from service.ledger.export_ports import ExportLanguage, ExportRow, Scope
-from service.ledger.exports import ADDRESSES_MAX
+from service.ledger.exports import ADDRESSES_MAX, HELD_MAX
 
 SCOPE: Final = "export:create"
 DISCLOSE: Final = "proof:disclose"
@@ -31,6 +31,7 @@ ZIP: Final = "application/zip"
 _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 Zoned = Annotated[datetime, Meta(tz=True)]
+LogSize = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
 
 class NewExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +39,9 @@ class NewExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `question`: a check without an address, answered for every one of the addresses. `since` and `until`: of
     recorded times, with `sender`. `size`: as of the checkpoint of this size instead of the newest, where no
-    addresses are asked for. `disclose`: with the secret that ties entries to addresses, for a regulator.
+    addresses are asked for. `held_sizes`: of checkpoints that the reader kept; the export then proves of each
+    that it is the beginning of the log. `disclose`: with the secret that ties entries to addresses, for a
+    regulator.
     """
 
     addresses: Annotated[tuple[AddressInput, ...], Meta(max_length=ADDRESSES_MAX)] = ()
@@ -47,7 +50,8 @@ class NewExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since: Zoned | None = None
     until: Zoned | None = None
     campaign: CampaignId | None = None
-    size: Annotated[int, Meta(ge=1, le=2**53 - 1)] | None = None
+    size: LogSize | None = None
+    held_sizes: Annotated[tuple[LogSize, ...], Meta(max_length=HELD_MAX)] = ()
     disclose: bool = False
     language: Literal["en", "nl"] = "en"
 
@@ -124,6 +128,7 @@ def _scope(body: NewExport) -> Scope:
         until_ms=milliseconds(body.until) if body.until else None,
         campaign=body.campaign,
         size=body.size,
+        held_sizes=body.held_sizes,
         disclose=body.disclose,
         language=language,
     )

@@ -6,6 +6,7 @@ import click
 
 from service.cli.database_options import database_options
 from service.cli.export.told import check_file, is_export
+from service.cli.trusted import stamped_by, trust_of
 
 
 @click.command()
@@ -15,6 +16,16 @@ from service.cli.export.told import check_file, is_export
     "--held",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="With EXPORT: a checkpoint of this log that you kept from before.",
+)
+@click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With EXPORT: logs and witnesses you trust, and how many must have cosigned (C2SP tlog-policy).",
+)
+@click.option(
+    "--timestamps",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The certificates (PEM) of a time-stamping authority you trust.",
 )
 @database_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
@@ -28,6 +39,8 @@ def audit(  # noqa: PLR0913 - options
     export: Path | None,
     keys: tuple[str, ...],
     held: Path | None,
+    policy: Path | None,
+    timestamps: Path | None,
     data_dir: Path | None,
     database_url: str | None,
     ledger: str | None,
@@ -42,17 +55,18 @@ def audit(  # noqa: PLR0913 - options
     log is vouched for, and persons may be erased.
     """
     if export is None:
-        if keys or held is not None:
-            raise click.UsageError("--key and --held are about an export: name its file")
+        if keys or held is not None or policy is not None:
+            raise click.UsageError("--key, --held and --policy are about an export: name its file")
         from service.cli.audit_ledger import audit_database  # noqa: PLC0415 - an auditor may have no database
 
         return audit_database(
             data_dir=data_dir,
             database_url=database_url,
             ledger=ledger,
+            stamped=stamped_by(timestamps) if timestamps else None,
             as_json=as_json,
             write_mark=write_mark,
         )
     if not is_export(export):
         raise click.ClickException(f"{export} is no export: verify a bundle with `consent-ledger verify`")
-    return check_file(export, keys, held, replay=True, as_json=as_json)
+    return check_file(export, trust_of(keys, policy, timestamps), held, replay=True, as_json=as_json)

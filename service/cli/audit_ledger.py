@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service.cli.options import settings_from
+from service.core.stamps import Stamped
 from service.ledger.audit import Audit, AuditReport
 from service.ledger.audit import Progress as Report
 from service.ledger.opening import Opener
@@ -21,9 +22,15 @@ FINDINGS = 1
 
 
 def audit_database(
-    *, data_dir: Path | None, database_url: str | None, ledger: str | None, as_json: bool, write_mark: bool
+    *,
+    data_dir: Path | None,
+    database_url: str | None,
+    ledger: str | None,
+    stamped: Stamped | None,
+    as_json: bool,
+    write_mark: bool,
 ) -> int:
-    """Replay a ledger's database. The exit status: 0 sound, 1 not."""
+    """Replay a ledger's database. The exit status: 0 sound, 1 not. `stamped` checks time stamps."""
     configure_logging()
     settings = settings_from(data_dir=data_dir, database_url=database_url, ledger=ledger)
     with database(settings) as dsn:
@@ -35,6 +42,7 @@ def audit_database(
                     settings,
                     dsn,
                     lambda done, total: bar.update(task, completed=done, total=total),
+                    stamped=stamped,
                     write_mark=write_mark,
                 )
             )
@@ -56,11 +64,12 @@ async def run_audit(
     dsn: str,
     progress: Report = lambda _done, _total: None,
     *,
+    stamped: Stamped | None = None,
     write_mark: bool = False,
 ) -> AuditReport:
     """Replay one ledger, and note it where it is sound. Raises what `open_parts` and `Audit.run` raise."""
     async with open_parts(settings, dsn) as parts:
-        report = await Audit(parts.store, parts.keys, Opener(parts.sealer), parts.mark).run(progress)
+        report = await Audit(parts.store, parts.keys, Opener(parts.sealer), parts.mark).run(progress, stamped)
         if write_mark and [finding.code for finding in report.findings] == ["mark_missing"]:
             await parts.mark.advance(report.size, report.checkpoint.encode())
             report.findings.clear()
@@ -76,6 +85,7 @@ def _body(report: AuditReport) -> dict[str, object]:
         "size": report.size,
         "root": report.root,
         "counts": dict(report.counts),
+        "stamps": report.stamps,
         "findings": report.findings,
     }
 
@@ -88,6 +98,8 @@ def _show(report: AuditReport) -> None:
         f"Replayed {report.size} entries: {counts['events']} events of {counts['subjects']} subjects,"
         f" {counts['epochs']} epochs, {counts['erased']} declared erased."
     )
+    if report.stamps is not None:
+        click.echo(f"Time stamps: {report.stamps}")
     if report.is_sound:
         click.echo("Sound at level L3: everything follows from the log, and the log is what was signed.")
     else:

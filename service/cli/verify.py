@@ -12,13 +12,11 @@ from rich.padding import Padding
 from rich.text import Text
 
 from service.cli.export.told import check_file, is_export
+from service.cli.trusted import trust_of
 from service.core.bundle import parse_bundle
 from service.core.errors import FormatError
-from service.core.notes import Verifier, parse_verifier
-from service.core.policy import parse_policy
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
-from service.core.verify_signed import Stamped
 from service.ledger.packs import shipped_packs
 
 NOT_VERIFIED = 1
@@ -69,16 +67,18 @@ def verify(  # noqa: PLR0913 - one a flag
 
     Exit status 0 when it verifies, 1 when it does not, 2 when it cannot be read.
     """
+    trust = trust_of(keys, policy, timestamps)
     if is_export(bundle):
-        return check_file(bundle, keys, held, replay=False, as_json=as_json)
-    raw = _read(bundle)
+        if documents:
+            raise click.UsageError("--documents is about a bundle: an export holds its documents")
+        return check_file(bundle, trust, held, replay=False, as_json=as_json)
     verdict = verify_bundle(
-        raw,
-        verifiers=[_verifier(key) for key in keys],
+        _read(bundle),
+        verifiers=trust.verifiers,
         held=held.read_bytes() if held else None,
         documents=[*shipped_packs().values(), *(body for path in documents for body in _documents(path))],
-        policy=parse_policy(policy.read_bytes()) if policy else None,
-        stamped=_stamped(timestamps) if timestamps else None,
+        policy=trust.policy,
+        stamped=trust.stamped,
     )
     if as_json:
         click.echo(msgspec.json.encode(verdict))
@@ -111,18 +111,6 @@ def _documents(path: Path) -> Iterator[bytes]:
             yield body
             with suppress(FormatError):
                 yield from (text.encode() for text in parse_bundle(body.rstrip()).documents.values())
-
-
-def _stamped(certificates: Path) -> Stamped:
-    # Imported where it is wanted: a reader without time stamps needs nothing of it.
-    from service.delivery.timestamps import read_trust, verified_time  # noqa: PLC0415 - as said
-
-    trust = read_trust(certificates)
-    return lambda response, message: verified_time(response, message, trust)
-
-
-def _verifier(key: str) -> Verifier:
-    return parse_verifier(key)
 
 
 def _show(verdict: Verdict) -> None:

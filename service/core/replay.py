@@ -10,7 +10,8 @@ entry:
 3. a key succession is signed by the key that signs so far and by the one that signs from then on;
 4. a record that is missing is one that an erasure notice declares, together with all its person had before;
 5. an epoch commits to the map of all heads so far, their number and the rulebook in force;
-6. a checkpoint is signed by the log's key of its time, ends in an epoch, and has the root of the tree so far.
+6. a checkpoint is signed by the log's key of its time, ends in an epoch, and has the root of the tree so far;
+7. where time stamps are at hand, an epoch holds the hash of the newest one there was (`core.stamps`).
 """
 
 from collections import Counter
@@ -46,6 +47,7 @@ from service.core.records import (
     parse_record,
     secret_commitment,
 )
+from service.core.stamps import StampTrail
 from service.core.succession import SIGNING_KEY, read_succession
 
 FINDINGS_MAX: Final = 1_000
@@ -90,7 +92,8 @@ class Replay:
     """Derives a ledger again. Read `findings`, `subjects`, `strata` and `frontier` when all was fed.
 
     `verifiers` are trusted: the key that the log was begun with, from which successions lead on. Who trusts a
-    later one finds the first by `succession.key_history`. `keys` are those that sign at the end.
+    later one finds the first by `succession.key_history`. `keys` are those that sign at the end. Time stamps
+    are followed where `stamps` is set before anything is fed.
     """
 
     def __init__(
@@ -120,6 +123,7 @@ class Replay:
         self.strata: dict[str, Stratum] = {"": EMPTY_STRATUM}
         self.findings: list[Finding] = []
         self.counts: Counter[str] = Counter()
+        self.stamps: StampTrail | None = None
 
     @property
     def size(self) -> int:
@@ -151,10 +155,13 @@ class Replay:
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(Finding(code, index, message))
 
-    def feed(self, raw: bytes, opened: Opened | Erased | None, note: bytes | None) -> list[TileRoot]:
+    def feed(
+        self, raw: bytes, opened: Opened | Erased | None, note: bytes | None, stamps: Sequence[bytes] = ()
+    ) -> list[TileRoot]:
         """Take the next entry; the tiles it completes are returned.
 
-        `opened` is what is held of an event, if anything; `note` the checkpoint signed for the size after it.
+        `opened` is what is held of an event, if anything; `note` the checkpoint signed for the size after it,
+        `stamps` the time stamps of that.
         """
         index = self.size
         leaf_hash = hash_leaf(raw)
@@ -171,7 +178,7 @@ class Replay:
                 self.find("checkpoint_off_epoch", index, f"a checkpoint ends at entry {index}, no epoch")
         self._last_leaf_hash = leaf_hash
         if note is not None:
-            self._check_note(index, note)
+            self._check_note(index, note, stamps)
         return completed
 
     def _follow(self, index: int, entry: Entry) -> None:
@@ -316,8 +323,10 @@ class Replay:
         if (entry.epoch_no, entry.previous_epoch_index) != expected:
             self.find("epoch_out_of_order", index, f"the epoch at entry {index} does not follow the last one")
         self._last_epoch = (index, entry)
+        if self.stamps is not None:
+            self.stamps.follow(index, entry)
 
-    def _check_note(self, index: int, note: bytes) -> None:
+    def _check_note(self, index: int, note: bytes, stamps: Sequence[bytes]) -> None:
         self.counts["checkpoints"] += 1
         self.last_note = note
         try:
@@ -326,8 +335,9 @@ class Replay:
             self.find("checkpoint_unsigned", index, f"the checkpoint of size {index + 1}: {error}")
             return
         if checkpoint.size != index + 1 or checkpoint.root != self.frontier.root():
-            message = f"the tree of the first {index + 1} entries is not the one that was signed"
-            self.find("root_differs", index, message)
+            self.find("root_differs", index, f"the tree of the first {index + 1} entries is not as signed")
+        if self.stamps is not None:
+            self.stamps.meet(stamps, checkpoint, self.recorded_at_ms)
 
     def finish(self) -> None:
         """Say what only the end can tell. Call once, after the last entry."""

@@ -37,13 +37,13 @@ from service.core.errors import LedgerError, ProofError, SignatureError
 from service.core.merkle import verify_consistency
 from service.core.notes import Verifier
 from service.core.policy import Policy
+from service.core.stamps import Stamped
 from service.core.verdict import Report, Verdict
 from service.core.verify_answer import check_answer, check_documents, check_token
 from service.core.verify_campaign import as_then
 from service.core.verify_entries import check_entries
 from service.core.verify_signed import (
     LogKeys,
-    Stamped,
     Trust,
     check_anchors,
     log_keys,
@@ -80,8 +80,7 @@ def verify_bundle(
     """
     report = Report()
     try:
-        keys = (*verifiers, *(policy.verifiers if policy is not None else ()))
-        _verify(raw, Trust(keys, policy, stamped), held, documents, report)
+        _verify(raw, Trust.of(verifiers, policy, stamped), held, documents, report)
     except LedgerError as error:
         report.failed(str(error))
     except Exception as error:  # noqa: BLE001 - whatever a bundle provokes, it is then not verified

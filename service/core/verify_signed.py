@@ -9,9 +9,10 @@ stamped. A consistency proof ties each to the bundle's own.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 from msgspec import UNSET
 
@@ -23,12 +24,10 @@ from service.core.errors import ProofError, SignatureError
 from service.core.merkle import verify_consistency
 from service.core.notes import Attested, Verifier, parse_note
 from service.core.policy import Policy
+from service.core.stamps import Stamped
 from service.core.succession import KeyHistory, key_history, log_key
 from service.core.verdict import Report
 from service.core.verify_entries import genesis_of
-
-Stamped = Callable[[bytes, bytes], int]
-"""From a time-stamp response (DER) and what it is of to its time, in ms; raises `ProofError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,13 @@ class Trust:
     policy: Policy | None = None
     stamped: Stamped | None = None
 
+    @classmethod
+    def of(
+        cls, verifiers: Sequence[Verifier], policy: Policy | None = None, stamped: Stamped | None = None
+    ) -> Self:
+        """These keys, and those that a policy names."""
+        return cls((*verifiers, *(policy.verifiers if policy is not None else ())), policy, stamped)
+
     @property
     def witnesses(self) -> list[Verifier]:
         """The witnesses among the keys."""
@@ -48,6 +54,11 @@ class Trust:
     def logs(self) -> list[Verifier]:
         """The keys of logs among them."""
         return [verifier for verifier in self.verifiers if verifier.kind == ED25519]
+
+    def is_met_by(self, attested: Sequence[Attested]) -> bool:
+        """Whether known witnesses are among these, and as many as the policy asks for."""
+        found = cosigners(attested)
+        return bool(found) and (self.policy is None or self.policy.is_met_by(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +100,21 @@ def log_keys(bundle: Bundle, trust: Trust, report: Report) -> LogKeys:
     return LogKeys((own,), history)
 
 
+def cosigners(attested: Sequence[Attested]) -> list[Verifier]:
+    """The known witnesses among those who signed."""
+    return [each.verifier for each in attested if each.verifier.cosigns]
+
+
 def note_witnesses(
     attested: Sequence[Attested], trust: Trust, report: Report, *, size: int | None = None
 ) -> None:
     """Say how many known witnesses cosigned a checkpoint; enough of them anchor the log."""
-    found = [each.verifier for each in attested if each.verifier.cosigns]
+    found = cosigners(attested)
     if not found:
         return
     counted = f"{len(found)} of {len(trust.witnesses)} known witness(es) saw this log grow"
     counted += f" up to its {size} first entries." if size is not None else "."
-    if trust.policy is not None and not trust.policy.is_met_by(found):
+    if not trust.is_met_by(attested):
         report.not_checked("witnesses", f"{counted} The policy asks for more.")
         return
     report.anchored = report.witnessed = True

@@ -16,6 +16,7 @@ from service.core.events import Form, parse_form
 from service.core.merkle import HashRange, TileRoot, plan_root, root_from
 from service.core.notes import parse_note
 from service.core.replay import Erased, Finding, Opened, Replay
+from service.core.stamps import Stamped, StampTrail
 from service.core.succession import KeyHistory
 from service.ledger.key_following import read_history
 from service.ledger.keys import LedgerKeys
@@ -38,6 +39,7 @@ class AuditReport:
     checkpoint: str = ""
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
+    stamps: str | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -54,8 +56,11 @@ class Audit:
         self._opener = opener
         self._mark = mark
 
-    async def run(self, progress: Progress) -> AuditReport:
-        """Replay everything. Raises `UnavailableError` when the database cannot be read."""
+    async def run(self, progress: Progress, stamped: Stamped | None = None) -> AuditReport:
+        """Replay everything. `stamped` checks time stamps.
+
+        Raises `UnavailableError` when the database cannot be read.
+        """
         early: list[Finding] = []
         # Before the snapshot: the mark may be behind the state that is read, never ahead of it.
         mark = self._mark.read()
@@ -71,6 +76,7 @@ class Audit:
                 subject_secret=self._keys.subject_key_secret,
             )
             replay.findings.extend(early)
+            replay.stamps = stamps = StampTrail(stamped, replay.find)
             for start in range(0, head.size, PAGE):
                 await self._replay_page(snapshot, replay, start, min(start + PAGE, head.size))
                 progress(replay.size, head.size)
@@ -84,12 +90,17 @@ class Audit:
             head.size, replay.frontier.root().hex(), head.checkpoint.decode(errors="replace")
         )
         report.counts, report.findings = replay.counts, replay.findings
+        told = stamps.told()
+        report.stamps = told[1] if told is not None else None
         return report
 
     async def _replay_page(self, snapshot: Snapshot, replay: Replay, start: int, stop: int) -> None:
         rows = {row.index: row for row in await snapshot.entries(start, stop)}
         held = {row.index: row for row in await snapshot.records(start, stop)}
         notes = dict(await snapshot.checkpoints(start + 1, stop - start))
+        stamps: dict[int, list[bytes]] = {}
+        for stamp in await snapshot.timestamps(start + 1, stop, stop - start):
+            stamps.setdefault(stamp.size, []).append(stamp.token)
         opened = await self._open(snapshot, replay, list(held.values()))
         completed: list[TileRoot] = []
         for index in range(start, stop):
@@ -98,7 +109,8 @@ class Audit:
                 replay.find("entry_missing", index, f"entry {index} is not in the database")
                 completed += replay.feed(b"", None, notes.get(index + 1))
                 continue
-            completed += replay.feed(row.entry, opened.get(index), notes.get(index + 1))
+            size = index + 1
+            completed += replay.feed(row.entry, opened.get(index), notes.get(size), stamps.get(size, ()))
             if row.leaf_hash != replay.last_leaf_hash:
                 replay.find("leaf_hash_differs", index, f"the hash kept for entry {index} is another entry's")
         await _compare_tiles(snapshot, replay, completed)

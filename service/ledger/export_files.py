@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from service.core.entries import recorded_at_ms
+from service.core.entries import EpochEntry, decode_entry, recorded_at_ms
 from service.core.export import contents as at
 from service.core.merkle import TILE_WIDTH, HashRange
 from service.core.records import parse_record
@@ -20,6 +20,7 @@ from service.ledger.opening import Opener, is_tombstone
 from service.ledger.ports import EntryRow, SealedRow, Snapshot, Store
 
 _CHECKPOINTS_PAGE = 4_096
+_LATE_STAMPS_MAX = 100
 _ANSWERS_AT_ONCE = 64 * TILE_WIDTH
 
 File = tuple[str, bytes]
@@ -168,8 +169,13 @@ class Files:
         start = max(number * at.SIZES_PER_FILE, 1)
         stop = min((number + 1) * at.SIZES_PER_FILE, size + 1)
         async with self._store.snapshot() as snapshot:
+            stamps = await _stamps(snapshot, size, start, stop)
             while page := await snapshot.checkpoints(start, _CHECKPOINTS_PAGE):
-                lines += [at.CheckpointLine(own, note.decode()) for own, note in page if own < stop]
+                lines += [
+                    at.CheckpointLine(own, note.decode(), stamps.get(own, ()))
+                    for own, note in page
+                    if own < stop
+                ]
                 start = page[-1][0] + 1
                 if start >= stop:
                     break
@@ -185,6 +191,20 @@ class Files:
             name = at.CAMPAIGN + tile_path(Tile(0, first // TILE_WIDTH, width))
             files.append((name, b"".join(hashes)))
         return files
+
+
+async def _stamps(snapshot: Snapshot, size: int, start: int, stop: int) -> dict[int, tuple[bytes, ...]]:
+    """The time stamps of checkpoints of `start` ≤ size < `stop`, up to the one that the last epoch holds.
+
+    Those that came later, though of a checkpoint below `size`, are not what this state of the log knew.
+    """
+    last = decode_entry((await snapshot.entries_at([size - 1]))[size - 1].entry)
+    newest = await snapshot.timestamps(1, size, _LATE_STAMPS_MAX)
+    held = [row.size for row in newest if isinstance(last, EpochEntry) and row.digest == last.anchor_hash]
+    found: dict[int, tuple[bytes, ...]] = {}
+    for row in await snapshot.timestamps(start, min(stop - 1, *held), stop - start) if held else ():
+        found[row.size] = (row.token, *found.get(row.size, ()))
+    return found
 
 
 async def documents_below(snapshot: Snapshot, size: int) -> list[File]:

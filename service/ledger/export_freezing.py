@@ -13,7 +13,9 @@ from service.core.errors import ForkError, NotFoundError, QuestionError
 from service.core.events.configuration import CampaignChecked
 from service.core.export import contents as at
 from service.core.law.question import parse_question
+from service.core.merkle import plan_consistency, prove_consistency
 from service.core.notes import parse_note, with_signatures
+from service.core.witness import AddCheckpoint, encode_add_checkpoint
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.campaign_ports import CampaignStore
 from service.ledger.campaign_prove import CampaignProofs
@@ -32,7 +34,6 @@ from service.ledger.report.page import Subject, report_page
 from service.ledger.verifier_page import verifier_page
 
 _HOLD_EVERY: Final = 64
-_STAMPS_MAX: Final = 500
 
 Hold = Callable[[], Awaitable[None]]
 """Tells others that whoever calls is still at it."""
@@ -80,7 +81,13 @@ class Freezer:
         if scope.campaign is not None:
             await self._campaign_proofs.event(scope.campaign)
         async with self._store.snapshot() as snapshot:
-            await self._checkpoint(snapshot, scope)
+            size, _ = await self._checkpoint(snapshot, scope)
+        if max(scope.held_sizes, default=0) > size:
+            raise QuestionError(
+                f"this log has {size} entries: a larger checkpoint is not of it, or it was set back",
+                pointer="/held_sizes",
+                code="in_future",
+            )
 
     async def freeze(self, scope: Scope, hold: Hold) -> Frozen:
         """Read one state and make what it alone can give; `hold` is called now and then while it takes long.
@@ -94,6 +101,7 @@ class Freezer:
             moment = recorded_at_ms(last.entry)
             documents = await _documents(snapshot, size)
             attested = await self._attested(snapshot, size)
+            attested += await self._consistency(snapshot, scope, size, note)
             bundles: list[File] = []
             for address in scope.addresses:
                 if len(bundles) % _HOLD_EVERY == 0:
@@ -170,14 +178,23 @@ class Freezer:
 
     @staticmethod
     async def _attested(snapshot: Snapshot, size: int) -> list[File]:
-        """What others attested of the log up to this size: the newest cosigned state, and time stamps."""
+        """What others attested of the log up to this size: the newest cosigned state and time stamp."""
         files: list[File] = []
         cosigned, lines = await snapshot.cosignatures(size)
         if 0 < cosigned < size and (note := await snapshot.checkpoint(cosigned)) is not None:
             files.append((at.WITNESSED, with_signatures(note, lines)))
-        stamps = await snapshot.timestamps(1, size, _STAMPS_MAX)
-        stamped = sorted({row.size: row.token for row in stamps}.items())
-        return files + [(at.timestamp_name(own), token) for own, token in stamped]
+        stamps = await snapshot.timestamps(1, size, 1)
+        return files + [(at.timestamp_name(row.size), row.token) for row in stamps]
+
+    @staticmethod
+    async def _consistency(snapshot: Snapshot, scope: Scope, size: int, note: bytes) -> list[File]:
+        """That the states somebody holds are the beginning of this one."""
+        files: list[File] = []
+        for old in sorted({held for held in scope.held_sizes if held < size}):
+            hashes = await snapshot.hashes(plan_consistency(old, size))
+            proof = tuple(prove_consistency(old, size, hashes))
+            files.append((at.consistency_name(old), encode_add_checkpoint(AddCheckpoint(old, proof, note))))
+        return files
 
     async def _bundle(
         self, snapshot: Snapshot, scope: Scope, address: CanonicalAddress, moment: int

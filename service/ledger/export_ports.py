@@ -19,7 +19,8 @@ class Scope:
     """What an export is of. `question`: a question's body, answered for every address asked for.
 
     `since_ms` and `until_ms` are of recorded times, the latter not included. `size`: a checkpoint the log had
-    once; None is the newest. `disclose`: with the secret that ties subject keys to addresses.
+    once; None is the newest. `held_sizes`: of checkpoints that the reader kept, whose consistency is proved.
+    `disclose`: with the secret that ties subject keys to addresses.
     """
 
     kind: ScopeKind
@@ -30,6 +31,7 @@ class Scope:
     until_ms: int | None = None
     campaign: str | None = None
     size: int | None = None
+    held_sizes: tuple[int, ...] = ()
     disclose: bool = False
     language: ExportLanguage = "en"
 

@@ -44,6 +44,7 @@ from service.ledger.export_tokens import NONCE_SIZE, ExportTokens, Pass
 
 LIFETIME_MS: Final = 7 * 86_400_000
 ADDRESSES_MAX: Final = 2_000
+HELD_MAX: Final = 32
 SOURCE: Final = "ledger"
 _ID_SIZE: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -34,8 +34,12 @@ class PostgresAttestations:
         return (rows[0][0], rows[0][3]) if rows else (0, 0)
 
     async def put_timestamp(self, size: int, token: bytes, stamped_at_ms: int) -> None:
-        """Keep a time-stamp response."""
-        await self._fetch("put_timestamp", size, timestamp_digest(token), token, stamped_at_ms)
+        """Keep a time-stamp response, unless one of this size or a greater is kept."""
+        arguments = (size, timestamp_digest(token), token, stamped_at_ms)
+        with unavailable_on_failure():
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.fetch(SQL["lock_head"], self._ledger_id)
+                await connection.fetch(SQL["put_timestamp"], self._ledger_id, *arguments)
 
     async def _fetch(self, name: str, *arguments: object) -> list[Any]:
         with unavailable_on_failure():

@@ -142,8 +142,11 @@ SELECT size, digest, token, stamped_at_ms FROM checkpoint_timestamp
 WHERE ledger_id = $1 AND size >= $2 AND size <= $3 ORDER BY size DESC, digest DESC LIMIT $4
 
 -- put_timestamp --
+-- With the head locked, and never of less than what was stamped before: so which stamps there were when an epoch
+-- took up the newest follows from the log, and an export made twice holds the same.
 INSERT INTO checkpoint_timestamp (ledger_id, size, digest, token, stamped_at_ms)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+SELECT $1, $2, $3, $4, $5
+WHERE NOT EXISTS (SELECT 1 FROM checkpoint_timestamp WHERE ledger_id = $1 AND size >= $2)
 
 -- leaf_hashes --
 SELECT leaf_hash FROM log_entry WHERE ledger_id = $1 AND index >= $2 AND index < $3 ORDER BY index

@@ -141,6 +141,9 @@ async def test_what_is_asked_for_must_make_sense(service: Service) -> None:
         ({"campaign": "0" * 32}, 404),
         ({"size": 2}, 404),
         ({"addresses": [JANE], "size": 3}, 400),
+        ({"addresses": [JANE], "held_sizes": [3, 1_000_000]}, 422),
+        ({"held_sizes": [0]}, 400),
+        ({"held_sizes": list(range(1, 34))}, 400),
         ({"everything": True}, 400),
     ):
         answer = await service.client.post("/v1/exports", json=body)

@@ -25,6 +25,7 @@ from service.core.export.manifest import MANIFEST, NOTE, manifest_bytes, sign_ma
 from service.core.merkle import TILE_WIDTH, hash_leaf
 from service.core.replay import Opened
 from service.core.tiles import Tile, encode_entries, entry_bundle, tile_path
+from service.core.verify_signed import Trust
 from tests.bench.bench_replay import BATCH, BODIES, EVENTS_PER_SUBJECT, EVIDENCE
 from tests.bench.table import Line as Row
 from tests.bench.table import line as row
@@ -183,7 +184,7 @@ def main() -> None:
     path = parser.parse_args().path
     started = time.process_time()
     with path.open("rb") as file:
-        report = audit_export(file, [SIGNER.verifier], None, lambda _done, _of: None)
+        report = audit_export(file, Trust.of([SIGNER.verifier]), None, lambda _done, _of: None)
     told = {
         "level": report.level,
         "seconds": time.process_time() - started,

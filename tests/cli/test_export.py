@@ -53,6 +53,37 @@ def test_it_is_written_beside_a_running_service_and_audits_at_level_three(
     assert program("verify", path.name, folder=path.parent).returncode == 0
 
 
+def test_whoever_kept_a_checkpoint_asks_for_the_growth_since_and_is_told_so(
+    client: Client, data: Path, tmp_path: Path
+) -> None:
+    status, held = client.call("GET", "/log/main/checkpoint")
+    assert status == 200
+    size = held.decode().split("\n")[1]
+    (tmp_path / "held").write_bytes(held)
+    client.call("POST", "/v1/events", grant("later"))
+    asked = ("--address", "e1@example.org", "--data", str(data))
+    for name, more, level in (("plain.zip", (), b"L1"), ("grown.zip", ("--held-size", size), b"L2")):
+        assert program("export", name, *asked, *more, folder=tmp_path).returncode == 0
+        done = program("verify", name, "--held", "held", folder=tmp_path)
+        assert done.returncode == 0
+        assert b"SOUND, level " + level in done.stdout
+        assert (f"--held-size {size}".encode() in done.stdout) is (level == b"L1")
+
+
+def test_options_of_a_bundle_or_a_database_are_not_taken_silently(
+    whole: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "note").write_text("hello")
+    for arguments in (
+        ("verify", str(whole[0]), "--documents", "note"),
+        ("audit", "--policy", "note"),
+        ("audit", str(whole[0]), "--policy", "note"),
+        ("audit", str(whole[0]), "--timestamps", "note"),
+    ):
+        done = program(*arguments, folder=tmp_path)
+        assert (done.returncode, done.stderr.count(b"Traceback")) == (2, 0), done.stderr
+
+
 def test_a_changed_byte_is_a_finding_on_one_line_and_exit_status_one(
     whole: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,11 +15,12 @@ from service.core.errors import GoneError, NotFoundError, QuestionError, Unavail
 from service.core.export import contents as at
 from service.core.export.archive import complete_members
 from service.core.export.manifest import MANIFEST, NOTE
+from service.core.notes import Signer, Verifier
 from service.core.tiles import decode_entries
 from service.core.verifier import verify_bundle
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.export_ports import Scope
-from service.ledger.export_preparing import LEASE_MS
+from service.ledger.export_preparing import LEASE_MS, Parts
 from service.ledger.exports import LIFETIME_MS, Exports
 from service.ledger.verifier_page import verifier_page
 from service.settings import Settings
@@ -60,13 +60,18 @@ OTHERS = 600
 
 @dataclass
 class Told:
-    """A ledger's exports, the key it signs with, and the checkpoint it had at first."""
+    """A ledger's exports, what it signs with, and the checkpoint it had at first."""
 
-    key: Any
+    signer: Signer
     origin: str
     held: bytes
     campaign: str
     raw: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Verifier:
+        """The key it signs with."""
+        return self.signer.verifier
 
 
 def scopes(campaign: str) -> dict[str, Scope]:
@@ -105,7 +110,7 @@ def told(server_dsn: str, migrated_template: str, tmp_path_factory: pytest.TempP
             ledger = service.composition.services.ledgers[service.ledger_id]
             held = await ledger.published.checkpoint()
             campaign = await fill(service)
-            found = Told(ledger.keys.signer.verifier, ledger.keys.origin, held, campaign)
+            found = Told(ledger.keys.signer, ledger.keys.origin, held, campaign)
             for name, scope in scopes(campaign).items():
                 found.raw[name] = await exported(ledger.exports, scope)
             return found
@@ -248,7 +253,7 @@ async def test_a_process_that_died_while_it_prepared_is_gone_on_after(
         assert b"".join([chunk async for chunk in exports.read(row)]) == wanted
 
 
-def _at(exports: Exports, moment: int) -> Any:  # noqa: ANN401 - the parts
+def _at(exports: Exports, moment: int) -> Parts:
     return replace(exports._parts, clock=lambda: moment)  # noqa: SLF001 - a clock of the test's own
 
 

@@ -14,6 +14,7 @@ from service.core.export.checking import Progress
 from service.core.export.findings import ExportReport
 from service.core.export.manifest import MANIFEST, NOTE, manifest_bytes, sign_manifest
 from service.core.notes import Signer, Verifier
+from service.core.verify_signed import Trust
 from service.ledger.export_freezing import checkpoint_of
 from service.ledger.export_ports import Scope
 from service.ledger.exports import Exports
@@ -68,12 +69,12 @@ def signed(files: Mapping[str, bytes], signer: Signer) -> bytes:
 
 def verified(raw: bytes, *keys: Verifier, held: bytes | None = None, told: Progress = untold) -> ExportReport:
     """What `verify` says."""
-    return verify_export(io.BytesIO(raw), keys, held, told)
+    return verify_export(io.BytesIO(raw), Trust.of(keys), held, told)
 
 
 def audited(raw: bytes, *keys: Verifier, held: bytes | None = None, told: Progress = untold) -> ExportReport:
     """What `audit` says."""
-    return audit_export(io.BytesIO(raw), keys, held, told)
+    return audit_export(io.BytesIO(raw), Trust.of(keys), held, told)
 
 
 def codes(report: ExportReport) -> set[str]:

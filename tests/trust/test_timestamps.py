@@ -1,6 +1,7 @@
 """Time stamps of checkpoints by an authority made with OpenSSL: on the log, and verified by others' tools."""
 
 import hashlib
+import io
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -9,16 +10,24 @@ from typing import Any
 
 import pytest
 
+from service.cli.audit_ledger import run_audit
+from service.cli.trusted import stamped_by
 from service.core.checkpoint import parse_checkpoint
 from service.core.entries import EpochEntry, decode_entry
 from service.core.errors import ProofError
+from service.core.export import contents as at
+from service.core.export.auditing import audit_export, verify_export
 from service.core.notes import parse_note
 from service.core.records import ZERO_HASH
 from service.core.tiles import decode_entries
+from service.core.verify_signed import Trust
 from service.delivery.timestamps import read_trust, timestamp_request, verified_time
+from service.ledger.addresses import CanonicalAddress
+from service.ledger.export_ports import Scope
 from service.ledger.stamps import timestamp_digest
 from service.settings import Settings, SettingsError
 from service.wiring import attesting
+from tests.support.exported import audited, codes, exported, files_of, signed, untold
 from tests.support.http_service import Service, grant, running
 from tests.support.openssl_tsa import Authority, an_authority
 from tests.trust.waiting import until
@@ -75,6 +84,44 @@ async def test_a_checkpoint_is_stamped_and_the_next_epoch_holds_the_hash_of_the_
         await service.record(grant("grant-2"))
         assert (await newest_epoch(service)).anchor_hash == timestamp_digest(token)
         assert len(await stamps(service)) == 1, "once an hour, not with every checkpoint"
+
+
+async def test_an_export_of_a_stamped_log_shows_between_which_times_it_was_written(
+    database_dsn: str, tmp_path: Path, authority: Authority
+) -> None:
+    settings: Any = {"timestamp_url": authority.url, "timestamp_certificates": authority.certificates}
+    async with running(database_dsn, tmp_path, **settings) as service:
+
+        async def stamped() -> bool:
+            return bool(await stamps(service))
+
+        await until(stamped)
+        ((size, token),) = await stamps(service)
+        await service.record(grant())
+        ledger = service.composition.services.ledgers[service.ledger_id]
+        raw = await exported(ledger.exports, Scope("ledger", disclose=True))
+        one = Scope("addresses", (CanonicalAddress("email", "jane@example.org"),))
+        jane = await exported(ledger.exports, one)
+        key, signer = ledger.keys.signer.verifier, ledger.keys.signer
+        checks = stamped_by(authority.certificates)
+        live = await run_audit(Settings(data_dir=tmp_path), database_dsn, stamped=checks)
+    assert live.is_sound
+    assert f"the first {size} entries existed at" in str(live.stamps)
+    trust = Trust.of([key], stamped=checks)
+    report = audit_export(io.BytesIO(raw), trust, None, untold)
+    assert (report.sound, report.level) == (True, "L3"), report.findings
+    (check,) = [each for each in report.checks if each.name == "time stamps"]
+    assert check.outcome == "passed"
+    assert f"1 of 1 verify: the first {size} entries existed at" in check.detail
+    assert files_of(raw)[at.timestamp_name(size)] == token, "for tools of others"
+    beside = verify_export(io.BytesIO(jane), trust, None, untold).checks
+    assert [each.outcome for each in beside if "stamp" in each.name] == ["passed", "passed"]
+    (unchecked,) = [each for each in audited(raw, key).checks if each.name == "time stamps"]
+    assert unchecked.outcome == "not checked"
+    without, name = files_of(raw), at.checkpoints_name(0)
+    lines = [at.CheckpointLine(each.size, each.note) for each in at.read_checkpoints(without[name])]
+    without[name] = at.lines_bytes(lines)
+    assert codes(audited(signed(without, signer), key)) == {"stamp_missing"}
 
 
 async def test_an_authority_that_is_away_delays_nothing(

@@ -122,13 +122,14 @@ def _tidied(schema: Any, names: dict[str, str]) -> Any:  # noqa: ANN401 - whatev
     if isinstance(schema.get("$ref"), str):
         name = schema["$ref"].rpartition("/")[2]
         tidied["$ref"] = REF.format(name=names.get(name, name))
+    if schema.get("type") == "object" and not {"properties", "additionalProperties"} & schema.keys():
+        tidied["additionalProperties"] = True  # free JSON, to generators that take silence for "nothing"
     if schema.get("format") == "date-time":
         tidied["pattern"] = _ZONED
     if isinstance(schema.get("pattern"), str) and "format" not in schema:
         # Python's `$` would let a trailing newline through, JavaScript's and that of JSON Schema does not.
         tidied["pattern"] = schema["pattern"].replace(r"(?!\n)$", "$")
-    if tidied.get("items") is False:
-        # Pairs of one type: generators do not know `prefixItems`, and the length is said beside it.
+    if tidied.get("items") is False:  # pairs of one type, for generators that do not know `prefixItems`
         tidied["items"] = tidied.pop("prefixItems")[0]
     if isinstance(schema.get("description"), str):
         tidied["description"] = " ".join(schema["description"].split())

@@ -43,6 +43,13 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 @click.option("--until", metavar="TIME", help="Recorded before this time.")
 @click.option("--campaign", help="A checked campaign, by its id.")
 @click.option("--size", type=click.IntRange(min=1), help="As of the checkpoint of this size, not the newest.")
+@click.option(
+    "--held-size",
+    "held_sizes",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="The size of a checkpoint that the reader kept: proved to be the beginning of this log; repeatable.",
+)
 @click.option("--disclose", is_flag=True, help="With the secret that ties addresses to entries.")
 @click.option("--language", type=click.Choice(["en", "nl"]), default="en", help="Of the report.")
 @database_options

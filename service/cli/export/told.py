@@ -13,7 +13,7 @@ from rich.text import Text
 from service.core.export.auditing import audit_export, verify_export
 from service.core.export.checking import Progress as Told
 from service.core.export.findings import ExportReport
-from service.core.notes import parse_verifier
+from service.core.verify_signed import Trust
 
 UNSOUND: Final = 1
 MAGIC: Final = b"PK"
@@ -29,13 +29,12 @@ def is_export(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def check_file(path: Path, keys: tuple[str, ...], held: Path | None, *, replay: bool, as_json: bool) -> int:
+def check_file(path: Path, trust: Trust, held: Path | None, *, replay: bool, as_json: bool) -> int:
     """Verify an export, or audit it where `replay` is set. The exit status: 0 sound, 1 not."""
-    verifiers = [parse_verifier(key) for key in keys]
     note = held.read_bytes() if held is not None else None
     judge = audit_export if replay else verify_export
     with path.open("rb") as file, _bar() as bar:
-        report = judge(file, verifiers, note, _teller(bar))
+        report = judge(file, trust, note, _teller(bar))
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:

@@ -4,18 +4,18 @@ What is wrong becomes a finding that names the file, and the rest is looked at a
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from service.core.bundle import parse_bundle
 from service.core.canonical import parse_canonical
-from service.core.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
-from service.core.cosignatures import ED25519
+from service.core.checkpoint import Checkpoint, open_checkpoint
 from service.core.errors import FormatError, LedgerError, ProofError, SignatureError
 from service.core.events import Form, parse_form
 from service.core.export import contents as at
 from service.core.export.archive import Archive, Member, packed_digest
-from service.core.export.findings import Inspection
+from service.core.export.findings import ExportCheck, Inspection
 from service.core.export.manifest import (
     MANIFEST,
     NOTE,
@@ -23,9 +23,11 @@ from service.core.export.manifest import (
     check_manifest_note,
     parse_manifest,
 )
-from service.core.notes import Attested, Verifier, parse_note
+from service.core.export.outside import compare_held, note_witnesses, read_witnessed, require_quorum
+from service.core.notes import parse_note
 from service.core.succession import KeyHistory, trusted_with
 from service.core.verifier import verify_bundle
+from service.core.verify_signed import Trust
 
 Progress = Callable[[int, int], None]
 """Told how much was done, and of how much."""
@@ -41,6 +43,8 @@ _OTHERS = {
         " person's history, takes an export of the whole ledger."
     ),
 }
+_ATTESTED: Final = ("time stamp", "stamped before", "witnesses")
+"""What every bundle of an export says alike of what others attested: told once, from the first."""
 _WITHOUT_LOG = "Without the whole log, that nothing was left out for anyone (L3) cannot be shown from it."
 
 
@@ -65,15 +69,12 @@ class Opened:
 
 
 def inspect_export(
-    archive: Archive,
-    verifiers: Sequence[Verifier],
-    held: bytes | None,
-    progress: Progress,
+    archive: Archive, trust: Trust, held: bytes | None, progress: Progress
 ) -> tuple[Inspection, Opened | None]:
     """Look at an export as a file, and open it; None where it cannot be trusted enough to look inside.
 
-    `verifiers`: the log's keys that the caller knows; without any those in the export are taken, and the
-    report says so. `held`: a checkpoint of this log that was kept from before.
+    `trust`: the log's keys that the caller knows (without any those in the export are taken, and the report
+    says so), witnesses, and who stamps. `held`: a checkpoint of this log that was kept from before.
     """
     found = Inspection()
     try:
@@ -89,7 +90,7 @@ def inspect_export(
     if not archive.is_canonical([*members, stored, stored_note]):
         found.find("archive_altered", "the archive is not, to the byte, the one that was written")
     found.settle("archive", before, "Every byte of the file is accounted for.")
-    opened = _open(archive, manifest, verifiers, held, found)
+    opened = _open(archive, manifest, trust, held, found)
     if opened is None:
         return found, None
     try:
@@ -99,7 +100,8 @@ def inspect_export(
         found.failed("manifest", "Nobody known vouches for this list of files.")
         return found, None
     found.passed("manifest", f"The log key has signed for these {len(manifest.files)} files.")
-    _check_bundles(opened, found)
+    _check_bundles(opened, trust, found)
+    require_quorum(trust, opened.witnessed, found)
     return found, opened
 
 
@@ -129,25 +131,21 @@ def _check_files(archive: Archive, manifest: Manifest, found: Inspection, progre
 
 
 def _open(
-    archive: Archive,
-    manifest: Manifest,
-    verifiers: Sequence[Verifier],
-    held: bytes | None,
-    found: Inspection,
+    archive: Archive, manifest: Manifest, trust: Trust, held: bytes | None, found: Inspection
 ) -> Opened | None:
     try:
         body: at.ExportBody = at.read_body(archive.read(at.EXPORT)[0], at.ExportBody)
         keys: at.KeysBody = at.read_body(archive.read(at.KEYS)[0], at.KeysBody)
         note = archive.read(at.CHECKPOINT)[0]
-        history = _key_history(manifest.origin, keys, verifiers, found)
-        checkpoint = _checkpoint(note, manifest, body, history, verifiers, found)
+        history = _key_history(manifest.origin, keys, trust, found)
+        checkpoint = _checkpoint(note, manifest, body, history, trust, found)
         before = open_checkpoint(held, manifest.origin, history.keys)[0] if held is not None else None
     except ProofError as error:
         found.find("checkpoint_unsigned", str(error))
         found.failed("checkpoint", "It is not shown what state of which log this is.")
         return None
     found.checkpoint, found.scope = checkpoint, body.scope
-    _compare_held(before, checkpoint, found)
+    compare_held(before, checkpoint, archive, found)
     found.not_shown += [_OTHERS[body.scope]] if body.scope in _OTHERS else []
     found.not_shown += [] if body.log else [_WITHOUT_LOG]
     return Opened(
@@ -158,7 +156,7 @@ def _open(
         checkpoint=checkpoint,
         note=note,
         held=before,
-        witnessed=_witnessed(archive, history, verifiers, found),
+        witnessed=read_witnessed(archive, history, trust, found),
         forms=_read_documents(archive, found),
         names=frozenset(archive.names),
     )
@@ -169,12 +167,11 @@ def _checkpoint(
     manifest: Manifest,
     body: at.ExportBody,
     history: KeyHistory,
-    verifiers: Sequence[Verifier],
+    trust: Trust,
     found: Inspection,
 ) -> Checkpoint:
     """The state everything is of. Raises `ProofError` unless the log signed it and all say the same."""
-    witnesses = [verifier for verifier in verifiers if verifier.cosigns]
-    keys = [history.at(manifest.size), *witnesses]
+    keys = [history.at(manifest.size), *trust.witnesses]
     checkpoint, attested = open_checkpoint(note, manifest.origin, keys)
     listed = (manifest.size, manifest.root)
     if (body.origin, body.size) != (manifest.origin, checkpoint.size) or listed != (
@@ -183,70 +180,26 @@ def _checkpoint(
     ):
         raise FormatError("manifest, checkpoint and export.json are not of one state of one log")
     found.passed("checkpoint", f"Signed by the log over {checkpoint.size} entries.")
-    _note_witnesses(attested, len(witnesses), found)
+    note_witnesses(attested, trust, found)
     return checkpoint
 
 
-def _key_history(
-    origin: str, keys: at.KeysBody, verifiers: Sequence[Verifier], found: Inspection
-) -> KeyHistory:
+def _key_history(origin: str, keys: at.KeysBody, trust: Trust, found: Inspection) -> KeyHistory:
     """The log's keys. Raises `SignatureError` where the caller trusts keys of this log, and none of these."""
     history = at.history_of(keys)
     if history.first.name != origin:
         raise SignatureError("the keys in this export are of another log")
-    pinned = [verifier for verifier in verifiers if verifier.kind == ED25519]
-    if not pinned:
+    if not trust.logs:
         found.not_checked(
             "key pinned",
             "The log key was taken from the export itself, which anybody can make under their own key."
             f" Compare it with what the operator publishes: {history.current.vkey}",
         )
-    elif trusted_with(history, pinned):
+    elif trusted_with(history, trust.logs):
         found.passed("key pinned", "The log key is one the caller trusts, or was signed for by one.")
     else:
         raise SignatureError("the keys in this export are not those that the caller trusts")
     return history
-
-
-def _witnessed(
-    archive: Archive, history: KeyHistory, verifiers: Sequence[Verifier], found: Inspection
-) -> Checkpoint | None:
-    """An older state that a witness whom the caller knows has cosigned; the replay then meets it."""
-    witnesses = [verifier for verifier in verifiers if verifier.cosigns]
-    if at.WITNESSED not in archive or not witnesses:
-        return None
-    try:
-        note = archive.read(at.WITNESSED)[0]
-        size = parse_checkpoint(parse_note(note).text).size
-        keys = [history.at(size), *witnesses]
-        checkpoint, attested = open_checkpoint(note, history.first.name, keys)
-    except ProofError as error:
-        found.find("witness_unsigned", f"{at.WITNESSED}: {error}")
-        return None
-    return checkpoint if any(each.verifier.cosigns for each in attested) else None
-
-
-def _note_witnesses(attested: Sequence[Attested], known: int, found: Inspection) -> None:
-    seen = sum(each.verifier.cosigns for each in attested)
-    if seen:
-        found.held_before = True
-        found.passed("witnesses", f"{seen} of {known} known witness(es) saw this log grow.")
-    elif known:
-        found.not_checked("witnesses", "None of the known witnesses has cosigned this checkpoint.")
-
-
-def _compare_held(held: Checkpoint | None, checkpoint: Checkpoint, found: Inspection) -> None:
-    name = "checkpoint held before"
-    if held is None:
-        found.not_checked(name, "None was held: that the log only ever grew since is not shown.")
-    elif held.size == checkpoint.size and held.root != checkpoint.root:
-        found.find("log_forked", "two roots were signed for one size: keep both checkpoints")
-        found.failed(name, "It is of the same size and has another root.")
-    elif held.size == checkpoint.size:
-        found.held_before = True
-        found.passed(name, "Of the same size and root.")
-    elif held.size > checkpoint.size:
-        found.not_checked(name, "The checkpoint held is newer than this export.")
 
 
 def _read_documents(archive: Archive, found: Inspection) -> dict[str, Form]:
@@ -269,9 +222,11 @@ def _read_documents(archive: Archive, found: Inspection) -> dict[str, Form]:
     return forms
 
 
-def _check_bundles(opened: Opened, found: Inspection) -> None:
+def _check_bundles(opened: Opened, trust: Trust, found: Inspection) -> None:
     before = len(found.findings)
     subjects = opened.body.subjects
+    keys = [opened.history.at(opened.checkpoint.size), *trust.witnesses]
+    levels: set[str | None] = set()
     for number, subject in enumerate(subjects, 1):
         name = at.bundle_name(number)
         try:
@@ -280,14 +235,18 @@ def _check_bundles(opened: Opened, found: Inspection) -> None:
         except ProofError as error:
             found.find("bundle_unreadable", f"{name}: {error}")
             continue
-        verdict = verify_bundle(raw, verifiers=[opened.history.at(opened.checkpoint.size)])
+        verdict = verify_bundle(raw, verifiers=keys, policy=trust.policy, stamped=trust.stamped)
+        levels.add(verdict.level)
         for check in verdict.checks:
             if check.outcome == "failed":
                 found.find("bundle_fails", f"{name}, step {check.number}: {check.detail}")
+            elif number == 1 and check.name in _ATTESTED:
+                found.checks.append(ExportCheck(check.name, check.outcome, check.detail))
         if parse_note(shown.checkpoint.encode()).text != opened.checkpoint.text:
             found.find("bundle_of_another_state", f"{name} is of another checkpoint than the export")
         if all(each.subject_key != subject for each in shown.subjects if each.role == "address"):
             found.find("bundle_of_another_subject", f"{name} is not about the address asked for")
     found.counts["bundles"] = len(subjects)
     if subjects:
+        found.held_before |= levels == {"L2"}
         found.settle("bundles", before, f"All {len(subjects)} verify by themselves.")

@@ -6,14 +6,15 @@ r"""What the files of an export are called and hold.
     export.json                      what was asked for, and what is therefore in here
     checkpoint                       the signed head that everything is of (C2SP)
     witness/checkpoint               the newest state that witnesses have cosigned, where that is an older one
-    timestamp/<size>.tsr             RFC 3161 time stamps of checkpoints (DER), the newest ones
+    timestamp/<size>.tsr             the newest RFC 3161 time stamp of a checkpoint (DER), for tools of others
+    consistency/<size>               that the log of that size is the beginning of this one
     keys.json                        the keys the log has signed with; K_sub where disclosed
     document/<kind>/<hash>.json      forms, rulebooks, packs, senders under the SHA-256 of their text
     bundle/0001.json                 one bundle an address, in the order of the request
     campaign/…                       question, runs and hash tiles of a campaign's answers
     log/tile/<L>/<N>, log/tile/entries/<N>   the log (C2SP tlog-tiles)
     record/x000/001.jsonl            openings, records, evidence and addresses of entries 4,096 N and on
-    checkpoints/000.jsonl            the checkpoint of every size from 65,536 N on that has one
+    checkpoints/000.jsonl            checkpoints of the sizes from 65,536 N on, and their time stamps
     manifest.json, manifest.note     see `manifest`
 
 No name of a file holds anything about a person.
@@ -103,11 +104,15 @@ class RecordLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     address: str | None = None
 
 
-class CheckpointLine(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A signed checkpoint and the size it was signed for."""
+class CheckpointLine(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """A signed checkpoint, the size it was signed for, and its time stamps (RFC 3161, DER).
+
+    Of the stamps there are those up to the one that the last epoch holds.
+    """
 
     size: int
     note: str
+    stamps: tuple[bytes, ...] = ()
 
 
 class CampaignRuns(Struct, frozen=True, forbid_unknown_fields=True):
@@ -192,6 +197,14 @@ def checkpoints_name(number: int) -> str:
 def timestamp_name(size: int) -> str:
     """Where the time stamp of the checkpoint of this size stands."""
     return f"timestamp/{size}.tsr"
+
+
+def consistency_name(size: int) -> str:
+    """Where the proof stands that the log of this size is the beginning of the one exported.
+
+    As a witness is asked (C2SP tlog-witness `add-checkpoint`): old size, proof, and the newer checkpoint.
+    """
+    return f"consistency/{size}"
 
 
 def _digits(number: int) -> str:

@@ -67,6 +67,7 @@ class Inspection:
         self.checkpoint: Checkpoint | None = None
         self.scope: str | None = None
         self.held_before = False
+        self.witnessed = False
         self.replayed = False
 
     def find(self, code: str, message: str, index: int | None = None) -> None:

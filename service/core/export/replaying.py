@@ -17,14 +17,15 @@ from service.core.merkle import TILE_WIDTH, TileRoot
 from service.core.records import subject_key
 from service.core.replay import Erased, Replay
 from service.core.replay import Opened as OpenedEvent
+from service.core.stamps import Stamped, StampTrail
 from service.core.tiles import Tile, decode_entries, entry_bundle, tile_path
 
 _PARTIAL_SAYS = frozenset({"chain_broken", "erasure_incomplete", "erasure_undone", "record_missing"})
 """What is no finding where events in between are not in the export."""
 
 
-def replay_export(opened: Opened, found: Inspection, progress: Progress) -> None:
-    """Replay what is in the export, and note what is wrong."""
+def replay_export(opened: Opened, stamped: Stamped | None, found: Inspection, progress: Progress) -> None:
+    """Replay what is in the export, and note what is wrong. `stamped` checks time stamps."""
     if not opened.body.log:
         found.not_checked("log", "The log is not in this export, so it was not replayed.")
         return
@@ -36,6 +37,7 @@ def replay_export(opened: Opened, found: Inspection, progress: Progress) -> None
         forms=opened.forms,
         subject_secret=bytes.fromhex(secret) if secret is not None else None,
     )
+    replay.stamps = stamps = StampTrail(stamped, replay.find)
     _ReplayedLog(opened, found, replay, progress).run()
     whole = opened.body.scope == "ledger"
     if whole:
@@ -48,7 +50,14 @@ def replay_export(opened: Opened, found: Inspection, progress: Progress) -> None
     if (replay.size, replay.frontier.root()) != (checkpoint.size, checkpoint.root):
         found.find("root_differs", "the log in this export is not the one its checkpoint was signed over")
     found.settle("log", before, _sentence(replay, whole=whole))
+    _note_stamps(stamps, found)
     found.replayed = whole and len(found.findings) == before
+
+
+def _note_stamps(stamps: StampTrail, found: Inspection) -> None:
+    told = stamps.told()
+    if told is not None:
+        (found.passed if told[0] else found.not_checked)("time stamps", told[1])
 
 
 def _sentence(replay: Replay, *, whole: bool) -> str:
@@ -117,7 +126,9 @@ class _ReplayedLog:
         replay, index = self._replay, self._replay.size
         if line is not None:
             self._check_address(line)
-        completed = replay.feed(entry, _held(line), self._note_of(index + 1))
+        signed = self._note_of(index + 1)
+        note, stamps = (signed.note.encode(), signed.stamps) if signed is not None else (None, ())
+        completed = replay.feed(entry, _held(line), note, stamps)
         self._leaves.append(replay.last_leaf_hash)
         for tile in completed:
             self._take(tile)
@@ -168,7 +179,7 @@ class _ReplayedLog:
                 self._found.find("checkpoints_unreadable", f"{name}: {error}")
             number += 1
 
-    def _note_of(self, size: int) -> bytes | None:
+    def _note_of(self, size: int) -> at.CheckpointLine | None:
         line = self._next_note
         if line is not None and line.size < size:
             self._found.find(
@@ -177,8 +188,9 @@ class _ReplayedLog:
             self._next_note = line = next(self._notes, None)
         if line is not None and line.size == size:
             self._next_note = next(self._notes, None)
-            return line.note.encode()
-        return self._opened.note if size == self._opened.checkpoint.size else None
+            return line
+        last = size == self._opened.checkpoint.size
+        return at.CheckpointLine(size, self._opened.note.decode()) if last else None
 
     def _take(self, tile: TileRoot) -> None:
         row = self._completed.setdefault(tile.level, [])
