@@ -51,5 +51,14 @@ class CampaignStore(Protocol):
     async def hashes(self, campaign: bytes, ranges: Iterable[HashRange]) -> dict[HashRange, list[bytes]]:
         """Leaf hashes and tile roots, as a Merkle plan asks for them."""
 
+    async def names(self) -> list[bytes]:
+        """Every campaign that was begun; not all of them were ended."""
+
+    async def leaves(self, campaign: bytes, start: int, stop: int) -> bytes:
+        """The leaf hashes of the places (counted from 0) from `start` to `stop`, joined."""
+
+    async def runs(self, campaign: bytes) -> list[Run]:
+        """Every run of a campaign, in the order of its lines."""
+
     async def run_of(self, campaign: bytes, line: int) -> Run | None:
         """The run that a line belongs to."""

@@ -18,7 +18,7 @@ from service.ledger.campaign_ports import CampaignStore
 from service.ledger.check import Asked
 from service.ledger.keys import LedgerKeys
 from service.ledger.opening import OpenedEvent, Opener
-from service.ledger.ports import Store
+from service.ledger.ports import Snapshot, Store
 from service.ledger.prove import CampaignLine, Documents, Proofs
 
 
@@ -44,10 +44,12 @@ class CampaignProofs:
         disclose: bool,
         documents: Documents = "shown",
         held_size: int | None = None,
+        snapshot: Snapshot | None = None,
     ) -> bytes:
         """The signed bundle for line `line` (counted from 1), which asked about `address`.
 
-        `overrides` is what the line said otherwise than the campaign's defaults. Raises `NotFoundError` for a
+        `overrides` is what the line said otherwise than the campaign's defaults. `snapshot`: the state to
+        read, the newest if None. Raises `NotFoundError` for a
         campaign or line that is not in the log, and `QuestionError` when the line asked something else, or
         what it was answered from was erased since.
         """
@@ -70,7 +72,12 @@ class CampaignProofs:
             proof=proof,
         )
         return await self._proofs.bundle(
-            asked, disclose=disclose, campaign=shown, documents=documents, held_size=held_size
+            asked,
+            disclose=disclose,
+            campaign=shown,
+            documents=documents,
+            held_size=held_size,
+            snapshot=snapshot,
         )
 
     async def event(self, campaign: str) -> tuple[OpenedEvent, CampaignChecked]:

@@ -1,16 +1,16 @@
 """What of an export the log alone does not give again: made once, from one state, when it is pinned."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 
-from service.core.bundle import parse_bundle
+from service.core.bundle import Bundle, parse_bundle
 from service.core.checkpoint import Checkpoint, parse_checkpoint
 from service.core.entries import recorded_at_ms
 from service.core.errors import ForkError, NotFoundError, QuestionError
-from service.core.events.configuration import CampaignChecked
 from service.core.export import contents as at
 from service.core.law.question import parse_question
 from service.core.merkle import plan_consistency, prove_consistency
@@ -18,7 +18,7 @@ from service.core.notes import parse_note, with_signatures
 from service.core.witness import AddCheckpoint, encode_add_checkpoint
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.campaign_ports import CampaignStore
-from service.ledger.campaign_prove import CampaignProofs
+from service.ledger.campaign_search import CampaignSearch
 from service.ledger.catalogue import Catalogue, Sender
 from service.ledger.check import Asked
 from service.ledger.cloud_events import time_of
@@ -34,6 +34,8 @@ from service.ledger.report.page import Subject, report_page
 from service.ledger.verifier_page import verifier_page
 
 _HOLD_EVERY: Final = 64
+_LINES_SHOWN_MAX: Final = 200
+"""So many lines of campaigns are proved of each address, of the newest campaigns."""
 
 Hold = Callable[[], Awaitable[None]]
 """Tells others that whoever calls is still at it."""
@@ -56,14 +58,15 @@ class Freezer:
         keys: LedgerKeys,
         proofs: Proofs,
         campaigns: CampaignStore,
-        campaign_proofs: CampaignProofs,
+        search: CampaignSearch,
         catalogue: Catalogue,
     ) -> None:
         self._store = store
         self._keys = keys
         self._proofs = proofs
         self._campaigns = campaigns
-        self._campaign_proofs = campaign_proofs
+        self._campaign_proofs = search.proofs
+        self._search = search
         self._catalogue = catalogue
 
     async def require(self, scope: Scope) -> None:
@@ -108,13 +111,14 @@ class Freezer:
                     await hold()
                 bundle = await self._bundle(snapshot, scope, address, moment)
                 bundles.append((at.bundle_name(len(bundles) + 1), bundle))
+            lines, unsearched = await self._lines(snapshot, scope, size, hold)
         pinned = Pinned(scope, size, documents)
         campaign: list[File] = []
         if scope.campaign is not None:
             count, campaign = await self._campaign(scope.campaign)
             pinned = replace(pinned, campaign_count=count)
-        body = self._body(pinned, moment)
-        report = await self._report(body, note, [raw for _, raw in bundles])
+        body = self._body(pinned, moment, unsearched)
+        report = await self._report(body, note, [raw for _, raw in bundles], lines)
         files: list[File] = [
             (at.README, readme(body, body.language).encode()),
             (at.REPORT, report.encode()),
@@ -123,6 +127,7 @@ class Freezer:
             (at.CHECKPOINT, note),
             *attested,
             *bundles,
+            *lines,
             *campaign,
         ]
         return Frozen(pinned, files)
@@ -151,8 +156,36 @@ class Freezer:
             count = (await self._campaign_proofs.event(scope.campaign))[1].count
         return Pinned(scope, size, documents, count)
 
-    async def _report(self, body: at.ExportBody, note: bytes, bundles: list[bytes]) -> str:
+    async def _lines(self, snapshot: Snapshot, scope: Scope, size: int, hold: Hold) -> tuple[list[File], int]:
+        """A proof for each line of a campaign that asked about an address; how many were not searched."""
+        if not scope.addresses:
+            return [], 0
+        places = {self._proofs.subject_of(address): place for place, address in enumerate(scope.addresses)}
+        found = await self._search.concerning(snapshot, list(places), size, hold)
+        files: list[File] = []
+        shown: Counter[bytes] = Counter()
+        for line in found.lines:
+            shown[line.subject_key] += 1
+            if shown[line.subject_key] > _LINES_SHOWN_MAX:
+                continue
+            await hold()
+            place = places[line.subject_key]
+            raw = await self._campaign_proofs.bundle(
+                line.campaign,
+                line.line,
+                scope.addresses[place],
+                line.overrides,
+                disclose=scope.disclose,
+                snapshot=snapshot,
+            )
+            files.append((at.line_name(place + 1, shown[line.subject_key]), raw))
+        return sorted(files), found.unsearched
+
+    async def _report(self, body: at.ExportBody, note: bytes, bundles: list[bytes], lines: list[File]) -> str:
         """The page for people. It shows the forms, and the senders by their names."""
+        asked: dict[int, list[Bundle]] = {}
+        for name, raw in lines:
+            asked.setdefault(at.place_of_line(name) or 0, []).append(parse_bundle(raw))
         async with self._store.snapshot() as snapshot:
             forms = [row for row in await snapshot.documents_of("form") if row.index < body.size]
             senders = [row for row in await snapshot.documents_of("sender") if row.index < body.size]
@@ -163,6 +196,7 @@ class Freezer:
                 vkey=self._keys.history.at(body.size).vkey,
                 checkpoint=note.decode(),
                 bundles=[parse_bundle(raw) for raw in bundles],
+                lines=asked,
                 forms={row.digest.hex(): read_form(row.body) for row in forms},
                 senders={sender.id: sender.legal_name for sender in named},
             )
@@ -204,7 +238,7 @@ class Freezer:
         asked = Asked(parse_question(scope.question), address, at_ms=moment, with_token=False)
         return await self._proofs.bundle(asked, disclose=scope.disclose, snapshot=snapshot)
 
-    def _body(self, pinned: Pinned, moment: int) -> at.ExportBody:
+    def _body(self, pinned: Pinned, moment: int, unsearched: int) -> at.ExportBody:
         scope = pinned.scope
         return at.ExportBody(
             origin=self._keys.origin,
@@ -215,6 +249,7 @@ class Freezer:
             campaign=scope.campaign,
             subjects=tuple(self._proofs.subject_of(address).hex() for address in scope.addresses),
             log=pinned.has_log,
+            unsearched=unsearched,
             disclosed=scope.disclose,
             language=scope.language,
             size=pinned.size,
@@ -229,20 +264,12 @@ class Freezer:
         if question is None:
             raise ForkError("what a campaign asked is missing from the database")
         line = at.RecordLine(index=opened.index, opening=opened.opening, record=opened.record.decode())
-        runs = at.CampaignRuns(checked.count, tuple(await self._runs(name, checked)))
+        runs = at.CampaignRuns(checked.count, tuple(await self._campaigns.runs(name)))
         return checked.count, [
             (at.CAMPAIGN_EVENT, at.lines_bytes([line])),
             (at.CAMPAIGN_QUESTION, question),
             (at.CAMPAIGN_RUNS, at.body_bytes(runs)),
         ]
-
-    async def _runs(self, campaign: bytes, checked: CampaignChecked) -> list[tuple[int, int, int]]:
-        runs = []
-        line = checked.count
-        while line > 0 and (run := await self._campaigns.run_of(campaign, line)) is not None:
-            runs.append((run.first_line, run.position, run.at_ms))
-            line = run.first_line - 1
-        return runs[::-1]
 
 
 async def _documents(snapshot: Snapshot, size: int) -> int:

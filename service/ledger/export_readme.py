@@ -29,9 +29,11 @@ checks a file of bundle/ in a browser, with nothing installed; it does not deriv
 
 What is in here: report.html (for people), export.json (what was asked for), checkpoint (the signed
 state), keys.json, document/ (forms as they were shown, rulebooks, law packs, senders), bundle/ (a
-proof for each address asked for), log/ (the log as C2SP tiles), record/ (what happened, with what
-opens the log's commitments to it), checkpoints/ (every signed state), manifest.json (the SHA-256 of
-every file) and manifest.note (signed by the log key). Not all of it is in every export.
+proof for each address asked for), line/ (what was asked about it before mailings, with proof),
+consistency/ (that a state kept before is the beginning), log/ (the log as C2SP tiles), record/ (what
+happened, with what opens the log's commitments to it), checkpoints/ (every signed state),
+manifest.json (the SHA-256 of every file) and manifest.note (signed by the log key). Not all of it is
+in every export.
 
 This export holds personal data. Keep it as you would keep the letter it comes with, and destroy it
 when it is no longer needed.
@@ -60,10 +62,11 @@ opnieuw af.
 
 Wat erin zit: report.html (voor mensen), export.json (wat er is gevraagd), checkpoint (de ondertekende
 stand), keys.json, document/ (formulieren zoals getoond, regels, wetten, verzenders), bundle/ (een
-bewijs voor elk gevraagd adres), log/ (het register als C2SP-tegels), record/ (wat er is gebeurd, met
-wat de vastlegging ervan opent), checkpoints/ (elke ondertekende stand), manifest.json (de SHA-256 van
-elk bestand) en manifest.note (ondertekend met de sleutel van het register). Niet alles zit in elke
-export.
+bewijs voor elk gevraagd adres), line/ (wat er voor verzendingen over is gevraagd, met bewijs),
+consistency/ (dat een eerder bewaarde stand het begin is), log/ (het register als C2SP-tegels), record/
+(wat er is gebeurd, met wat de vastlegging ervan opent), checkpoints/ (elke ondertekende stand),
+manifest.json (de SHA-256 van elk bestand) en manifest.note (ondertekend met de sleutel van het
+register). Niet alles zit in elke export.
 
 Deze export bevat persoonsgegevens. Bewaar hem zoals de brief waar hij bij hoort, en vernietig hem als
 hij niet meer nodig is.

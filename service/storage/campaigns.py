@@ -65,6 +65,21 @@ class PostgresCampaigns:
             found[wanted] = hashes[wanted.start - first : wanted.stop - first]
         return found
 
+    async def names(self) -> list[bytes]:
+        """Every campaign that was begun."""
+        return [row[0] for row in await self._fetch("campaigns")]
+
+    async def leaves(self, campaign: bytes, start: int, stop: int) -> bytes:
+        """The leaf hashes of the places from `start` to `stop`, joined."""
+        first, last = start // TILE_WIDTH, -(-stop // TILE_WIDTH)
+        joined = b"".join(row[0] for row in await self._fetch("campaign_leaves", campaign, first, last))
+        before = first * TILE_WIDTH
+        return joined[(start - before) * HASH_SIZE : (stop - before) * HASH_SIZE]
+
+    async def runs(self, campaign: bytes) -> list[Run]:
+        """Every run, in order."""
+        return [Run(*row) for row in await self._fetch("campaign_runs", campaign)]
+
     async def run_of(self, campaign: bytes, line: int) -> Run | None:
         """The run that a line belongs to."""
         rows = await self._fetch("campaign_run", campaign, line)

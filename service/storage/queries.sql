@@ -185,6 +185,17 @@ SELECT hashes FROM campaign_tile WHERE ledger_id = $1 AND campaign = $2 AND leve
 SELECT first_line, position, at_ms FROM campaign_run
 WHERE ledger_id = $1 AND campaign = $2 AND first_line <= $3 ORDER BY first_line DESC LIMIT 1
 
+-- campaigns --
+SELECT campaign FROM campaign WHERE ledger_id = $1 ORDER BY campaign
+
+-- campaign_leaves --
+SELECT hashes FROM campaign_tile
+WHERE ledger_id = $1 AND campaign = $2 AND level = 0 AND index >= $3 AND index < $4 ORDER BY index
+
+-- campaign_runs --
+SELECT first_line, position, at_ms FROM campaign_run
+WHERE ledger_id = $1 AND campaign = $2 ORDER BY first_line
+
 -- put_campaign --
 INSERT INTO campaign (ledger_id, campaign, question) VALUES ($1, $2, $3)
 

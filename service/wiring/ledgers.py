@@ -16,6 +16,7 @@ from service.ledger.append import Appender
 from service.ledger.campaign import Campaigns
 from service.ledger.campaign import Parts as CampaignParts
 from service.ledger.campaign_prove import CampaignProofs
+from service.ledger.campaign_search import CampaignSearch
 from service.ledger.catalogue import Catalogue
 from service.ledger.check import Checks
 from service.ledger.configure import Configuration
@@ -137,7 +138,8 @@ class LedgerParts:
         self, appender: Appender, proofs: Proofs, lines: CampaignProofs, catalogue: Catalogue
     ) -> Exports:
         """The exports of this ledger."""
-        store, keys = self.store, self.keys
+        store, keys, opener = self.store, self.keys, Opener(self.sealer)
+        search = CampaignSearch(self.campaigns, lines, self.admission, opener, catalogue)
         return Exports(
             ExportParts(
                 store=store,
@@ -145,8 +147,8 @@ class LedgerParts:
                 keys=keys,
                 admission=self.admission,
                 appender=appender,
-                freezer=Freezer(store, keys, proofs, self.campaigns, lines, catalogue),
-                files=Files(store, Opener(self.sealer), self.campaigns),
+                freezer=Freezer(store, keys, proofs, self.campaigns, search, catalogue),
+                files=Files(store, opener, self.campaigns),
                 vault=Vault(keys.wrapping_key, os.urandom),
                 clock=self.clock,
                 random=os.urandom,

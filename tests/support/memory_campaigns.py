@@ -56,6 +56,20 @@ class MemoryCampaigns:
             ]
         return found
 
+    async def names(self) -> list[bytes]:
+        """Every campaign that was begun."""
+        return list(self._questions)
+
+    async def leaves(self, campaign: bytes, start: int, stop: int) -> bytes:
+        """Leaf hashes, joined."""
+        numbers = sorted(number for name, level, number in self._tiles if (name, level) == (campaign, 0))
+        joined = b"".join(self._tiles[campaign, 0, number] for number in numbers)
+        return joined[start * HASH_SIZE : stop * HASH_SIZE]
+
+    async def runs(self, campaign: bytes) -> list[Run]:
+        """Every run."""
+        return list(self._runs.get(campaign, []))
+
     async def run_of(self, campaign: bytes, line: int) -> Run | None:
         """The run that a line belongs to."""
         return next((run for run in reversed(self._runs[campaign]) if run.first_line <= line), None)

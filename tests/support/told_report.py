@@ -1,12 +1,13 @@
 """A history as the report is told it: a form, a yes, a no, an answer, and names that try to break out."""
 
-from service.core.bundle import parse_bundle
+from service.core.bundle import Bundle, parse_bundle
 from service.core.events import parse_form
 from service.core.export.contents import ExportBody
 from service.core.law.question import parse_question
 from service.ledger.check import Asked
 from service.ledger.export_ports import ExportLanguage
 from service.ledger.report.page import Subject
+from tests.support.memory_campaigns import proved_lines
 from tests.support.small_ledger import SmallLedger
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'"
@@ -25,6 +26,12 @@ FORM = {
         }
     ],
 }
+
+
+async def _line() -> Bundle:
+    """A line of a campaign, of another ledger; for the report it is one of any."""
+    _, lines = await proved_lines()
+    return parse_bundle(lines[2])
 
 
 async def told_subject(language: ExportLanguage, address: str = "jane@example.org") -> Subject:
@@ -58,6 +65,7 @@ async def told_subject(language: ExportLanguage, address: str = "jane@example.or
         vkey=ledger.keys.signer.verifier.vkey,
         checkpoint=bundle.checkpoint,
         bundles=[bundle],
+        lines={1: [await _line()]},
         forms={published.digest: parse_form(FORM)},
         senders={"acme": f"Acme B.V. {HOSTILE}"},
     )

@@ -222,13 +222,26 @@ def _read_documents(archive: Archive, found: Inspection) -> dict[str, Form]:
     return forms
 
 
+def _bundles(opened: Opened, found: Inspection) -> list[tuple[str, str]]:
+    """The names of all bundles, of addresses and of campaigns' lines about them, and whom each is about."""
+    subjects = opened.body.subjects
+    named = [(at.bundle_name(number), subject) for number, subject in enumerate(subjects, 1)]
+    for name in sorted(opened.names):
+        place = at.place_of_line(name)
+        if place is not None and 0 < place <= len(subjects):
+            named.append((name, subjects[place - 1]))
+        elif place is not None:
+            found.find("line_of_nobody", f"{name} is about no address that was asked for")
+    return named
+
+
 def _check_bundles(opened: Opened, trust: Trust, found: Inspection) -> None:
     before = len(found.findings)
     subjects = opened.body.subjects
+    named = _bundles(opened, found)
     keys = [opened.history.at(opened.checkpoint.size), *trust.witnesses]
     levels: set[str | None] = set()
-    for number, subject in enumerate(subjects, 1):
-        name = at.bundle_name(number)
+    for name, subject in named:
         try:
             raw = opened.read(name)
             shown = parse_bundle(raw)
@@ -240,7 +253,7 @@ def _check_bundles(opened: Opened, trust: Trust, found: Inspection) -> None:
         for check in verdict.checks:
             if check.outcome == "failed":
                 found.find("bundle_fails", f"{name}, step {check.number}: {check.detail}")
-            elif number == 1 and check.name in _ATTESTED:
+            elif name == at.bundle_name(1) and check.name in _ATTESTED:
                 found.checks.append(ExportCheck(check.name, check.outcome, check.detail))
         if parse_note(shown.checkpoint.encode()).text != opened.checkpoint.text:
             found.find("bundle_of_another_state", f"{name} is of another checkpoint than the export")
@@ -249,4 +262,4 @@ def _check_bundles(opened: Opened, trust: Trust, found: Inspection) -> None:
     found.counts["bundles"] = len(subjects)
     if subjects:
         found.held_before |= levels == {"L2"}
-        found.settle("bundles", before, f"All {len(subjects)} verify by themselves.")
+        found.settle("bundles", before, f"All {len(named)} verify by themselves.")

@@ -11,6 +11,7 @@ r"""What the files of an export are called and hold.
     keys.json                        the keys the log has signed with; K_sub where disclosed
     document/<kind>/<hash>.json      forms, rulebooks, packs, senders under the SHA-256 of their text
     bundle/0001.json                 one bundle an address, in the order of the request
+    line/0001/001.json               a bundle for each line of a campaign that asked about that address
     campaign/…                       question, runs and hash tiles of a campaign's answers
     log/tile/<L>/<N>, log/tile/entries/<N>   the log (C2SP tlog-tiles)
     record/x000/001.jsonl            openings, records, evidence and addresses of entries 4,096 N and on
@@ -20,6 +21,7 @@ r"""What the files of an export are called and hold.
 No name of a file holds anything about a person.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
@@ -52,6 +54,7 @@ CAMPAIGN_RUNS: Final = "campaign/runs.json"
 ScopeKind = Literal["ledger", "sender", "campaign", "addresses"]
 DocumentKind = Literal["form", "rulebook", "pack", "sender"]
 DOCUMENT_KINDS: Final[tuple[DocumentKind, ...]] = ("form", "rulebook", "pack", "sender")
+_LINE_NAME: Final = re.compile(r"line/(\d{4})/\d{3}\.json")
 _LINE: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -59,7 +62,8 @@ class ExportBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`export.json`. `log`: whether the whole log is in here, without which nothing can be replayed.
 
     `from` and `to` are RFC 3339, of `recorded_at`; `to` is not included. `subjects`: the subject keys of the
-    addresses asked for, in hex. `disclosed`: whether K_sub is in `keys.json`.
+    addresses asked for, in hex. `unsearched`: so many campaigns, the oldest, were not searched for lines
+    about them. `disclosed`: whether K_sub is in `keys.json`.
     """
 
     format: Literal["consent-ledger/export/1"] = "consent-ledger/export/1"
@@ -71,6 +75,7 @@ class ExportBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     campaign: str | None = None
     subjects: tuple[str, ...] = ()
     log: bool
+    unsearched: int = 0
     disclosed: bool
     language: Literal["en", "nl"]
     size: Annotated[int, Meta(ge=1)]
@@ -182,6 +187,17 @@ def document_name(kind: str, digest: str) -> str:
 def bundle_name(number: int) -> str:
     """Where the bundle of the address at this place of the request stands, counted from 1."""
     return f"bundle/{number:04d}.json"
+
+
+def line_name(address: int, number: int) -> str:
+    """Where the bundle of a campaign's line stands: of the address at this place, counted from 1 each."""
+    return f"line/{address:04d}/{number:03d}.json"
+
+
+def place_of_line(name: str) -> int | None:
+    """The place of the address whose line stands under this name; None for another file."""
+    found = _LINE_NAME.fullmatch(name)
+    return int(found[1]) if found is not None else None
 
 
 def record_name(number: int) -> str:

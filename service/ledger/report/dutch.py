@@ -89,6 +89,15 @@ DUTCH: Final = Words(
     rests_on="Het berust op",
     asked="Gevraagd door {sender}: {category}, per {channel}",
     asked_at="Gevraagd voor {moment}",
+    campaigns="Gevraagd voor verzendingen",
+    campaign_line="Regel {line} van {count} van campagne {campaign}",
+    no_campaigns="Er is geen verzending gevonden waarvoor naar dit adres is gevraagd.",
+    campaigns_found=(
+        "Campagnes bewaren geen adressen. Gevonden zijn die waarin over dit adres hetzelfde is gevraagd als"
+        " over alle andere, of hetzelfde voor een ander land of soort ontvanger; een regel die iets anders"
+        " vroeg, wordt zo niet gevonden, en kan worden bewezen door wie hem stuurde."
+    ),
+    campaigns_unsearched="De {count} oudste campagnes van dit register zijn niet doorzocht.",
     evidence="Bewaard bewijs",
     linked="Ook bekend onder",
     check="Zelf controleren, zonder ons",

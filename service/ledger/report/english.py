@@ -83,6 +83,15 @@ ENGLISH: Final = Words(
     rests_on="It rests on",
     asked="Asked by {sender}: {category}, by {channel}",
     asked_at="Asked for {moment}",
+    campaigns="Asked about before mailings",
+    campaign_line="Line {line} of {count} of campaign {campaign}",
+    no_campaigns="No mailing was found before which this address was asked about.",
+    campaigns_found=(
+        "Campaigns keep no addresses. Found are those that asked about this address what they asked about"
+        " all, or the same of another country or kind of recipient; a line that asked something else is not"
+        " found in this way, and can be proved by whoever sent it."
+    ),
+    campaigns_unsearched="The {count} oldest campaigns of this ledger were not searched.",
     evidence="Evidence held",
     linked="Also known under",
     check="How to check this without us",

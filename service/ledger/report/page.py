@@ -29,12 +29,16 @@ _POLICY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the report is made of. `forms` by their hash, `senders` by their id: their legal names."""
+    """What the report is made of. `forms` by their hash, `senders` by their id: their legal names.
+
+    `lines`: for the bundle at a place, counted from 1, those of the lines of campaigns about its address.
+    """
 
     body: ExportBody
     vkey: str
     checkpoint: str
     bundles: Sequence[Bundle]
+    lines: Mapping[int, Sequence[Bundle]]
     forms: Mapping[str, Form]
     senders: Mapping[str, str]
 
@@ -48,7 +52,10 @@ def report_page(subject: Subject) -> str:
         _head(words),
         _about(words, subject, teller),
         _proved(words, subject.body),
-        *(teller.section(bundle, number) for number, bundle in enumerate(subject.bundles, 1)),
+        *(
+            teller.section(bundle, number, subject.lines.get(number, ()), subject.body.unsearched)
+            for number, bundle in enumerate(subject.bundles, 1)
+        ),
         _forms(words, subject, teller) if not subject.bundles else None,
         _check(words, subject),
         _glossary(words),

@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from service.core.bundle import Bundle, ShownEvent, ShownSubject
 from service.core.events import Form
+from service.core.export.contents import line_name
 from service.core.law.reasons_en import REASONS as ENGLISH_REASONS
 from service.core.law.reasons_nl import REASONS as DUTCH_REASONS
 from service.ledger.export_ports import ExportLanguage
@@ -39,8 +40,8 @@ class Teller:
                 return subject.address.value
         return None
 
-    def section(self, bundle: Bundle, number: int) -> Markup:
-        """Everything about one address."""
+    def section(self, bundle: Bundle, number: int, campaigns: Sequence[Bundle], unsearched: int) -> Markup:
+        """Everything about one address. `campaigns`: lines about it; `unsearched`: campaigns not searched."""
         words = self._words
         own = [subject for subject in bundle.subjects if subject.role != "sender"]
         linked = [
@@ -60,15 +61,20 @@ class Teller:
             self._answer(bundle) if bundle.decision is not None else None,
             tag("h3", words.timeline),
             tag("ol", *lines, class_="timeline") if lines else tag("p", words.nothing),
+            self._campaigns(campaigns, number, unsearched),
             aria_labelledby=name,
             class_="person",
         )
 
-    def _answer(self, bundle: Bundle) -> Markup | None:
-        decision, question = bundle.decision, bundle.question
+    def _answer(self, bundle: Bundle) -> Markup:
+        return tag("div", tag("h3", self._words.answer), self._answered(bundle), class_="answer")
+
+    def _answered(self, bundle: Bundle) -> Markup:
+        """What was asked, and the answer with its rule."""
+        words, decision, question = self._words, bundle.decision, bundle.question
         if decision is None or question is None:
-            return None
-        words, body = self._words, question.body
+            return join()
+        body = question.body
         allowed = decision["decision"] == "allow"
         asked = words.asked.format(
             sender=self._sender(str(body["sender"])),
@@ -77,15 +83,42 @@ class Teller:
         )
         rule, events = decision["rule"], decision["events"]
         rests = ", ".join(words.entry.format(index=index) for index in events)
-        return tag(
-            "div",
-            tag("h3", words.answer),
+        return join(
             tag("p", asked, " · ", words.asked_at.format(moment=self.moment(question.at_ms))),
             tag("p", words.allow if allowed else words.deny, class_="yes" if allowed else "no"),
             tag("p", self._reasons.get(decision["reason_code"], decision["reason_code"])),
             tag("p", words.rule, ": ", str(rule["citation"])) if rule is not None else None,
             tag("p", words.rests_on, ": ", rests) if events else None,
-            class_="answer",
+        )
+
+    def _campaigns(self, lines: Sequence[Bundle], number: int, unsearched: int) -> Markup:
+        """What campaigns asked about this address, and what cannot be found of them."""
+        words = self._words
+        asked = [
+            tag(
+                "li",
+                self._answered(line),
+                tag("p", self._campaign(line), " · ", tag("code", line_name(number, place)), class_="small"),
+                class_="answer",
+            )
+            for place, line in enumerate(lines, 1)
+        ]
+        return join(
+            tag("h3", words.campaigns),
+            tag("ol", *asked, class_="asked") if asked else tag("p", words.no_campaigns),
+            tag("p", words.campaigns_found, class_="small"),
+            tag("p", words.campaigns_unsearched.format(count=unsearched), class_="small")
+            if unsearched
+            else None,
+        )
+
+    def _campaign(self, line: Bundle) -> str:
+        shown = line.campaign
+        if shown is UNSET:
+            return ""
+        event: Any = shown.event.record["event"]
+        return self._words.campaign_line.format(
+            line=f"{shown.line:,}", count=f"{event['count']:,}", campaign=event["campaign"]
         )
 
     def _event(self, event: ShownEvent, subject: ShownSubject) -> Markup:

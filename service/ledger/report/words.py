@@ -45,6 +45,11 @@ class Words(Struct, frozen=True, kw_only=True):
     rests_on: str
     asked: str
     asked_at: str
+    campaigns: str
+    campaign_line: str
+    no_campaigns: str
+    campaigns_found: str
+    campaigns_unsearched: str
     evidence: str
     linked: str
     check: str
