@@ -68,5 +68,13 @@ def audit(  # noqa: PLR0913 - options
             write_mark=write_mark,
         )
     if not is_export(export):
-        raise click.ClickException(f"{export} is no export: verify a bundle with `consent-ledger verify`")
+        raise click.ClickException(_no_export(export))
     return check_file(export, trust_of(keys, policy, timestamps), held, replay=True, as_json=as_json)
+
+
+def _no_export(path: Path) -> str:
+    with path.open("rb") as file:
+        is_json = file.read(1) == b"{"
+    if is_json:
+        return f"{path} is no export (a zip). A bundle is verified: consent-ledger verify {path}"
+    return f"{path} is no export: it is no zip, or its beginning is missing"

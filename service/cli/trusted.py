@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from service.core.notes import parse_verifier
-from service.core.policy import parse_policy
+from service.core.errors import FormatError
+from service.core.notes import Verifier, parse_verifier
+from service.core.policy import Policy, parse_policy
 from service.core.stamps import Stamped
 from service.core.verify_signed import Trust
 
@@ -14,10 +15,24 @@ from service.core.verify_signed import Trust
 def trust_of(keys: Sequence[str], policy: Path | None, timestamps: Path | None) -> Trust:
     """Read what was named. Raises `FormatError` and `ProofError`, which say what is wrong with it."""
     return Trust.of(
-        [parse_verifier(key) for key in keys],
-        parse_policy(policy.read_bytes()) if policy else None,
+        [_key(key) for key in keys],
+        _policy(policy) if policy else None,
         stamped_by(timestamps) if timestamps else None,
     )
+
+
+def _key(vkey: str) -> Verifier:
+    try:
+        return parse_verifier(vkey)
+    except FormatError as error:
+        raise FormatError(f"--key {vkey[:100]!r}: {error}, as the operator publishes it") from None
+
+
+def _policy(path: Path) -> Policy:
+    try:
+        return parse_policy(path.read_bytes())
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
 
 
 def stamped_by(certificates: Path) -> Stamped:

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from service.cli.export.told import check_file, is_export
+from service.cli.export.told import UNPINNED, check_file, is_export, is_unpinned
 from service.cli.trusted import trust_of
 from service.core.bundle import parse_bundle
 from service.core.errors import FormatError
-from service.core.verdict import Verdict
+from service.core.verdict import SKIPPED, Verdict
 from service.core.verifier import verify_bundle
 from service.ledger.packs import shipped_packs
 
@@ -116,11 +116,18 @@ def _documents(path: Path) -> Iterator[bytes]:
 def _show(verdict: Verdict) -> None:
     console = Console(highlight=False)
     for check in verdict.checks:
+        if check.detail == SKIPPED:
+            continue  # one line for all of them says as much
         mark, style = _MARKS[check.outcome]
         line = Text(f"{mark} ", style)
         line.append(f"{check.number}  {check.name}: ", "bold")
         line.append(check.detail, style if check.outcome == "failed" else "")
         console.print(line)
+    skipped = [check.number for check in verdict.checks if check.detail == SKIPPED]
+    if skipped:
+        console.print(
+            Text(f"-  {skipped[0]} to {skipped[-1]} were not looked at: an earlier step failed.", "yellow")
+        )
     console.print()
     if verdict.answer is not None:
         answer = verdict.answer
@@ -130,6 +137,8 @@ def _show(verdict: Verdict) -> None:
         )
     if verdict.verified:
         console.print(f"[bold green]VERIFIED, level {verdict.level}.[/bold green]")
+        if is_unpinned(verdict.checks):
+            console.print(Padding(Text(UNPINNED, "yellow"), (0, 0, 0, 2)))
     else:
         console.print("[bold red]NOT VERIFIED.[/bold red]")
     console.print(Padding(Text(verdict.statement), (0, 0, 0, 2)))

@@ -11,14 +11,14 @@ covered by every kind of cosignature, and nobody could audit them.
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from service.core.cosignatures import ED25519
 from service.core.errors import FormatError, SignatureError
 from service.core.merkle import SIZE_MAX
-from service.core.notes import Attested, Signer, Verifier, open_note, sign_note
+from service.core.notes import Attested, Signer, Verifier, open_note, parse_note, sign_note
 
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _ORIGIN: Final = re.compile(r"[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9][a-z0-9._-]*)+")
@@ -84,3 +84,24 @@ def open_checkpoint(
     if not any(each.verifier.name == origin and each.verifier.kind == ED25519 for each in attested):
         raise SignatureError("the log itself has not signed this checkpoint")
     return checkpoint, attested
+
+
+def open_held(raw: bytes, origin: str, keys_at: Callable[[int], Sequence[Verifier]]) -> Checkpoint:
+    """A checkpoint of `origin` that a reader kept in a file. `keys_at`: the log's keys for a size.
+
+    Raises `FormatError` and `SignatureError`, in words for somebody who handed in the wrong file.
+    """
+    try:
+        held = parse_checkpoint(parse_note(raw).text)
+    except FormatError as error:
+        raise FormatError(f"The file named as a checkpoint held before is none: {error}.") from error
+    if held.origin != origin:
+        raise SignatureError(
+            f"The checkpoint held before is of another log, {held.origin}; this is {origin}."
+        )
+    try:
+        return open_checkpoint(raw, origin, keys_at(held.size))[0]
+    except SignatureError as error:
+        raise SignatureError(
+            "The checkpoint held before names this log, and none of its keys has signed it: keep both."
+        ) from error

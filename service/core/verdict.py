@@ -36,6 +36,10 @@ LEVELS: Final = {
 }
 
 
+SKIPPED: Final = "An earlier step failed."
+"""What is said of the steps behind one that failed."""
+
+
 class Check(Struct, frozen=True):
     """One thing that was looked at. `number` is the step's; `detail` a sentence for people."""
 
@@ -107,7 +111,7 @@ class Report:
         self._checks.append(Check(self._number, STEPS[self._number], "failed", detail))
         for number, name in STEPS.items():
             if number > self._number:
-                self._checks.append(Check(number, name, "not checked", "An earlier step failed."))
+                self._checks.append(Check(number, name, "not checked", SKIPPED))
 
     def verdict(self) -> Verdict:
         """Draw the conclusion. `anchored`: something outside the bundle vouches for the log's past."""

@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import UNSET
 
 from service.core.bundle import Bundle, parse_bundle, signed_message, split_hashes
-from service.core.checkpoint import Checkpoint
+from service.core.checkpoint import Checkpoint, open_held
 from service.core.errors import LedgerError, ProofError, SignatureError
 from service.core.merkle import verify_consistency
 from service.core.notes import Verifier
@@ -134,7 +134,12 @@ def _verify(
 def _check_signatures(bundle: Bundle, trust: Trust, report: Report) -> _Signed:
     """Step 2. Raises `FormatError` or `SignatureError`."""
     keys = log_keys(bundle, trust, report)
-    checkpoint, attested = keys.open(bundle.checkpoint.encode(), bundle.origin, trust.witnesses)
+    try:
+        checkpoint, attested = keys.open(bundle.checkpoint.encode(), bundle.origin, trust.witnesses)
+    except SignatureError as error:
+        raise SignatureError(f"The checkpoint is not signed by the key trusted: {error}.") from error
+    if trust.logs:
+        report.passed("key pinned", "The log key is one the caller trusts.")
     report.checkpoint = checkpoint
     report.passed("checkpoint signature", f"Signed by the log over {checkpoint.size} entries.")
     note_witnesses(attested, trust, report)
@@ -164,7 +169,7 @@ def _check_consistency(bundle: Bundle, signed: _Signed, held: bytes | None, repo
     if held is None:
         report.not_checked(name, "No earlier checkpoint was held: that the log only ever grew is not shown.")
         return
-    known, _ = signed.keys.open(held, bundle.origin, ())
+    known = open_held(held, bundle.origin, signed.keys.at)
     new = signed.checkpoint
     if known.size == new.size:
         if known.root != new.root:

@@ -86,10 +86,10 @@ def log_keys(bundle: Bundle, trust: Trust, report: Report) -> LogKeys:
     if trust.logs:
         pinned = tuple(key for key in trust.logs if key.name == bundle.origin)
         if not pinned:
-            raise SignatureError("The keys that were pinned are of other logs.")
+            named = ", ".join(sorted({key.name for key in trust.logs}))
+            raise SignatureError(f"The key given is of {named}, and this bundle of {bundle.origin}.")
         if history is not None and not set(history.keys) & set(pinned):
             raise SignatureError("The log's keys do not lead to or from one that the caller trusts.")
-        report.passed("key pinned", "The log key is one the caller trusts.")
         return LogKeys(pinned, history)
     own = log_key(genesis_of(bundle)) if history is None else history.current
     report.not_checked(

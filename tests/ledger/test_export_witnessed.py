@@ -49,7 +49,7 @@ async def test_what_witnesses_have_cosigned_goes_with_it_and_makes_more_of_it(
         ledger = service.composition.services.ledgers[service.ledger_id]
         key, witness = ledger.keys.signer.verifier, WITNESS.verifier
         await cosign(database_dsn, service.ledger_id, await ledger.published.checkpoint())
-        size = await size_of(service)
+        size, held = await size_of(service), await ledger.published.checkpoint()
         of_that = await exported(exports, Scope("sender", sender="acme", size=size))
         later = await exported(exports, Scope("sender", sender="acme"))
         assert at.WITNESSED in files_of(later)
@@ -62,6 +62,8 @@ async def test_what_witnesses_have_cosigned_goes_with_it_and_makes_more_of_it(
                 report = audit_export(io.BytesIO(raw), Trust.of([], policy), None, untold)
                 assert report.level == expected, (quorum, report.findings)
             assert codes(report) == {"witness_quorum"}, "a reader gets nothing less than the quorum"
+            report = audit_export(io.BytesIO(raw), Trust.of([], policy_of(key, "both")), held, untold)
+            assert codes(report) == {"witness_quorum"}, "nor for a checkpoint that they held"
         changed = files_of(later)
         changed[at.WITNESSED] = changed[at.CHECKPOINT]
         assert audited(signed(changed, ledger.keys.signer), key, witness).level == "L1"

@@ -1,5 +1,6 @@
 """`verify` and `audit` of an export, on the screen: each check, each finding on a line, what it is worth."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +13,25 @@ from rich.text import Text
 
 from service.core.export.auditing import audit_export, verify_export
 from service.core.export.checking import Progress as Told
-from service.core.export.findings import ExportReport
+from service.core.export.findings import ExportCheck, ExportReport
+from service.core.verdict import Check
 from service.core.verify_signed import Trust
 
 UNSOUND: Final = 1
 MAGIC: Final = b"PK"
 
 MARKS: Final = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "not checked": ("-", "yellow")}
+
+
+UNPINNED: Final = (
+    "Provided that the key is the operator's. Anybody can make a sound file under a key of their own: name"
+    " the key that the operator publishes with --key."
+)
+
+
+def is_unpinned(checks: Iterable[Check | ExportCheck]) -> bool:
+    """Whether the log's key was taken from what it signed."""
+    return any(each.name == "key pinned" and each.outcome == "not checked" for each in checks)
 
 
 def is_export(path: Path) -> bool:
@@ -74,6 +87,8 @@ def _show(report: ExportReport) -> None:
     console.print()
     if report.sound:
         console.print(f"[bold green]SOUND, level {report.level}.[/bold green]")
+        if is_unpinned(report.checks):
+            console.print(Padding(Text(UNPINNED, "yellow"), (0, 0, 0, 2)), soft_wrap=False)
     else:
         console.print(f"[bold red]NOT SOUND: {len(report.findings)} finding(s).[/bold red]")
     console.print(Padding(Text(report.statement), (0, 0, 0, 2)), soft_wrap=False)

@@ -175,7 +175,9 @@ class Archive:
             with ZipFile(file) as listed:
                 infos = listed.infolist()
         except (BadZipFile, NotImplementedError, UnicodeError, ValueError, OSError, struct.error) as error:
-            raise FormatError("this is no zip, or it was cut off") from error
+            raise FormatError(
+                "this zip was cut off or damaged: its end cannot be read. Fetch it again"
+            ) from error
         self.names = [info.filename for info in infos]
         self._members = {
             info.filename: Member(

@@ -23,7 +23,14 @@ from service.core.export.manifest import (
     check_manifest_note,
     parse_manifest,
 )
-from service.core.export.outside import compare_held, note_witnesses, read_witnessed, require_quorum
+from service.core.export.outside import (
+    HELD,
+    WITNESSES,
+    note_witnesses,
+    read_held,
+    read_witnessed,
+    require_quorum,
+)
 from service.core.notes import parse_note
 from service.core.succession import KeyHistory, trusted_with
 from service.core.verifier import verify_bundle
@@ -48,6 +55,10 @@ _ATTESTED: Final = ("time stamp", "stamped before", "witnesses")
 _WITHOUT_LOG = "Without the whole log, that nothing was left out for anyone (L3) cannot be shown from it."
 
 
+class _UntrustedKeyError(SignatureError):
+    """The log's keys are none that the caller trusts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An export whose manifest was signed: its files can be read. `forms` by their hash."""
@@ -62,6 +73,12 @@ class Opened:
     witnessed: Checkpoint | None
     forms: Mapping[str, Form]
     names: frozenset[str]
+
+    @property
+    def known(self) -> Mapping[str, Checkpoint]:
+        """States known from outside that only a replay can meet, under the names of their checks."""
+        outside = {HELD: self.held, WITNESSES: self.witnessed}
+        return {name: state for name, state in outside.items() if state is not None}
 
     def read(self, name: str) -> bytes:
         """A file's contents. Raises `FormatError`."""
@@ -82,8 +99,13 @@ def inspect_export(
         manifest = parse_manifest(raw)
         note, stored_note = archive.read(NOTE)
     except (FormatError, ProofError) as error:
-        found.find("manifest_unreadable", f"{MANIFEST} or {NOTE}: {error}")
-        found.failed("manifest", "Without its signed list of files nothing can be said of this export.")
+        if MANIFEST not in archive and NOTE not in archive:
+            found.find(
+                "no_export", f"this zip is no export of a ledger: it has neither {MANIFEST} nor {NOTE}"
+            )
+        else:
+            found.find("manifest_unreadable", f"{MANIFEST} or {NOTE}: {error}")
+        found.failed("manifest", "Without its signed list of files nothing can be said of this file.")
         return found, None
     members = _check_files(archive, manifest, found, progress)
     before = len(found.findings)
@@ -139,13 +161,16 @@ def _open(
         note = archive.read(at.CHECKPOINT)[0]
         history = _key_history(manifest.origin, keys, trust, found)
         checkpoint = _checkpoint(note, manifest, body, history, trust, found)
-        before = open_checkpoint(held, manifest.origin, history.keys)[0] if held is not None else None
+    except _UntrustedKeyError as error:
+        found.find("key_not_trusted", str(error))
+        found.failed("key pinned", "The log key is none of those given.")
+        return None
     except ProofError as error:
         found.find("checkpoint_unsigned", str(error))
         found.failed("checkpoint", "It is not shown what state of which log this is.")
         return None
     found.checkpoint, found.scope = checkpoint, body.scope
-    compare_held(before, checkpoint, archive, found)
+    before = read_held(held, checkpoint, archive, history, found)
     found.not_shown += [_OTHERS[body.scope]] if body.scope in _OTHERS else []
     found.not_shown += [] if body.log else [_WITHOUT_LOG]
     return Opened(
@@ -185,7 +210,7 @@ def _checkpoint(
 
 
 def _key_history(origin: str, keys: at.KeysBody, trust: Trust, found: Inspection) -> KeyHistory:
-    """The log's keys. Raises `SignatureError` where the caller trusts keys of this log, and none of these."""
+    """The log's keys. Raises `_UntrustedKeyError` where the caller trusts keys, and none of these."""
     history = at.history_of(keys)
     if history.first.name != origin:
         raise SignatureError("the keys in this export are of another log")
@@ -196,9 +221,14 @@ def _key_history(origin: str, keys: at.KeysBody, trust: Trust, found: Inspection
             f" Compare it with what the operator publishes: {history.current.vkey}",
         )
     elif trusted_with(history, trust.logs):
-        found.passed("key pinned", "The log key is one the caller trusts, or was signed for by one.")
+        found.passed("key pinned", "The log key is one that you named, or was signed for by one.")
     else:
-        raise SignatureError("the keys in this export are not those that the caller trusts")
+        named = {key.name for key in trust.logs}
+        raise _UntrustedKeyError(
+            f"the key given is of {', '.join(sorted(named))}, and this export of {origin}"
+            if origin not in named
+            else f"this export is signed by another key of {origin} than was given: {history.current.vkey}"
+        )
     return history
 
 
@@ -261,5 +291,6 @@ def _check_bundles(opened: Opened, trust: Trust, found: Inspection) -> None:
             found.find("bundle_of_another_subject", f"{name} is not about the address asked for")
     found.counts["bundles"] = len(subjects)
     if subjects:
-        found.held_before |= levels == {"L2"}
+        if levels == {"L2"}:  # nothing was held here, so it is by witnesses
+            found.held_before = found.witnessed = True
         found.settle("bundles", before, f"All {len(named)} verify by themselves.")

@@ -93,7 +93,7 @@ class _ReplayedLog:
         self._notes = self._all_notes()
         self._next_note = next(self._notes, None)
         self._secret = opened.keys.subject_key_secret
-        self._known = {"checkpoint held before": opened.held, "witnesses": opened.witnessed}
+        self._known = opened.known
         self._campaign = ShownCampaign(opened, found) if opened.body.campaign is not None else None
 
     def run(self) -> None:
@@ -133,7 +133,7 @@ class _ReplayedLog:
         for tile in completed:
             self._take(tile)
         for name, known in self._known.items():
-            if known is not None and known.size == replay.size:
+            if known.size == replay.size:
                 self._compare_known(name, known)
 
     def _entries(self, number: int, width: int) -> list[bytes]:
