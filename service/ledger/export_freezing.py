@@ -1,16 +1,18 @@
 """What of an export the log alone does not give again: made once, from one state, when it is pinned."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
+import structlog
 
 from service.core.bundle import Bundle, parse_bundle
 from service.core.checkpoint import Checkpoint, parse_checkpoint
 from service.core.entries import recorded_at_ms
-from service.core.errors import ForkError, NotFoundError, QuestionError
+from service.core.errors import ForkError, FormatError, NotFoundError, QuestionError
 from service.core.export import contents as at
 from service.core.law.question import parse_question
 from service.core.merkle import plan_consistency, prove_consistency
@@ -24,7 +26,7 @@ from service.ledger.check import Asked
 from service.ledger.cloud_events import time_of
 from service.ledger.configure import read_form
 from service.ledger.export_files import File, Pinned, documents_below
-from service.ledger.export_ports import Scope
+from service.ledger.export_ports import Printer, Scope
 from service.ledger.export_readme import readme
 from service.ledger.key_following import follow, read_history
 from service.ledger.keys import LedgerKeys
@@ -36,6 +38,8 @@ from service.ledger.verifier_page import verifier_page
 _HOLD_EVERY: Final = 64
 _LINES_SHOWN_MAX: Final = 200
 """So many lines of campaigns are proved of each address, of the newest campaigns."""
+
+_log = structlog.get_logger(__name__)
 
 Hold = Callable[[], Awaitable[None]]
 """Tells others that whoever calls is still at it."""
@@ -61,12 +65,14 @@ class Freezer:
         search: CampaignSearch,
         catalogue: Catalogue,
     ) -> None:
+        """`printer` may be set to what makes a PDF of the report."""
         self._store = store
         self._keys = keys
         self._proofs = proofs
         self._campaigns = campaigns
         self._campaign_proofs = search.proofs
         self._search = search
+        self.printer: Printer | None = None
         self._catalogue = catalogue
 
     async def require(self, scope: Scope) -> None:
@@ -122,6 +128,7 @@ class Freezer:
         files: list[File] = [
             (at.README, readme(body, body.language).encode()),
             (at.REPORT, report.encode()),
+            *await self._printed(report),
             *([(at.VERIFIER, verifier_page())] if bundles else []),
             (at.EXPORT, at.body_bytes(body)),
             (at.CHECKPOINT, note),
@@ -155,6 +162,16 @@ class Freezer:
         if scope.campaign is not None:
             count = (await self._campaign_proofs.event(scope.campaign))[1].count
         return Pinned(scope, size, documents, count)
+
+    async def _printed(self, page: str) -> list[File]:
+        """The report as a PDF, where one can be made."""
+        if self.printer is None:
+            return []
+        try:
+            return [(at.REPORT_PDF, await asyncio.to_thread(self.printer, page))]
+        except FormatError as error:
+            _log.info("report_not_printed", ledger=self._keys.origin, reason=str(error))
+            return []
 
     async def _lines(self, snapshot: Snapshot, scope: Scope, size: int, hold: Hold) -> tuple[list[File], int]:
         """A proof for each line of a campaign that asked about an address; how many were not searched."""

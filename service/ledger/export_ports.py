@@ -1,6 +1,6 @@
 """What exports need from the world, and the rows they are kept as."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -34,6 +34,10 @@ class Scope:
     held_sizes: tuple[int, ...] = ()
     disclose: bool = False
     language: ExportLanguage = "en"
+
+
+Printer = Callable[[str], bytes]
+"""From a report's page to the same as a PDF; raises `FormatError` for what cannot be printed."""
 
 
 class ExportRow(Struct, frozen=True):

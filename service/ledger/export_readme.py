@@ -15,7 +15,7 @@ State:       {size} entries, as of {recorded_at}
 Shows:       {shows}
 K_sub:       {disclosed}
 
-Begin with report.html if it is here: it says in plain words what happened, and what is proved.
+Begin with report.html, or report.pdf to print: it says in plain words what happened, and what is proved.
 
 To check this export without trusting whoever made it (any computer with Python 3.11 or newer):
 
@@ -47,7 +47,8 @@ Stand:       {size} regels, op {recorded_at}
 Toont:       {shows}
 K_sub:       {disclosed}
 
-Begin met report.html als dat erbij zit: het zegt in gewone taal wat er is gebeurd en wat er is bewezen.
+Begin met report.html, of report.pdf om af te drukken: in gewone taal wat er is gebeurd en wat er is
+bewezen.
 
 Deze export controleren zonder de maker te vertrouwen (elke computer met Python 3.11 of nieuwer):
 

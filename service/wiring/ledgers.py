@@ -45,6 +45,7 @@ from service.ledger.subscriptions import Subscriptions
 from service.ledger.telling import Telling
 from service.ledger.unsubscribe import Unsubscribe
 from service.ledger.vault import Vault, webhook_signing_key
+from service.printing import can_print, print_report
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.campaigns import PostgresCampaigns
@@ -140,6 +141,8 @@ class LedgerParts:
         """The exports of this ledger."""
         store, keys, opener = self.store, self.keys, Opener(self.sealer)
         search = CampaignSearch(self.campaigns, lines, self.admission, opener, catalogue)
+        freezer = Freezer(store, keys, proofs, self.campaigns, search, catalogue)
+        freezer.printer = print_report if can_print() else None
         return Exports(
             ExportParts(
                 store=store,
@@ -147,7 +150,7 @@ class LedgerParts:
                 keys=keys,
                 admission=self.admission,
                 appender=appender,
-                freezer=Freezer(store, keys, proofs, self.campaigns, search, catalogue),
+                freezer=freezer,
                 files=Files(store, opener, self.campaigns),
                 vault=Vault(keys.wrapping_key, os.urandom),
                 clock=self.clock,

@@ -23,6 +23,7 @@ from service.ledger.export_ports import Scope
 from service.ledger.export_preparing import LEASE_MS, Parts
 from service.ledger.exports import LIFETIME_MS, Exports
 from service.ledger.verifier_page import verifier_page
+from service.printing import print_report
 from service.settings import Settings
 from service.wiring.clock import now_ms
 from tests.support.databases import a_database
@@ -156,6 +157,12 @@ def test_the_bundle_of_each_address_verifies_by_itself_and_answers_the_question(
         answers.append(verdict.answer.decision)
     assert answers == ["deny", "deny"]
     assert json.loads(files[at.EXPORT])["subjects"].__len__() == 2
+
+
+@pytest.mark.parametrize("scope", ["ledger", "addresses", "sender", "campaign"])
+def test_the_report_is_in_it_to_read_and_to_print(told: Told, scope: str) -> None:
+    files = files_of(told.raw[scope])
+    assert files[at.REPORT_PDF] == print_report(files[at.REPORT].decode())
 
 
 def test_beside_bundles_lies_the_page_that_checks_them_in_a_browser(told: Told) -> None:

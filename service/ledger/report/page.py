@@ -66,6 +66,7 @@ def report_page(subject: Subject) -> str:
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="content-security-policy" content="{_POLICY}">\n'
+        f'<meta name="date" content="{subject.body.recorded_at}">\n'
         '<meta name="robots" content="noindex">\n<meta name="referrer" content="no-referrer">\n'
         f"{tag('title', words.title)}\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
