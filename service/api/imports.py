@@ -26,9 +26,9 @@ from service.api.bodies import (
     respond,
 )
 from service.api.duplex import Duplex, pipelined
-from service.api.events import is_refusal
+from service.api.events import REFUSALS
 from service.api.limits import ITEMS_MAX
-from service.api.principal import WRITES
+from service.api.principal import WRITES, Principal, require_scope
 from service.api.problems import ApiError, Problem, problem_of
 from service.api.quotas import Allowance
 from service.api.services import asked_by
@@ -56,7 +56,8 @@ class ImportAbout(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     Nothing is recorded unless `commit` is true. `columns` names the column of each meaning; what it leaves
     out is taken from `preset`, else from the names in the rows. `status` says what the words of the
-    status column mean, `rows_are` what rows are that tell none. The rest is that of `consent-ledger import`.
+    status column mean, `rows_are` what rows are that tell none (a no: what all are). The rest is that of
+    `consent-ledger import`.
     """
 
     sender: SenderId
@@ -79,13 +80,10 @@ class ImportAbout(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     def rows(self, names: Iterable[str], now_ms: int) -> Rows:
         """The reader of rows with these columns. Raises `InputError`."""
         header = list(dict.fromkeys([*names, *self.columns.values()]))
-        columns = {str(meaning): heading for meaning, heading in self.columns.items()}
         preset = shipped_preset(self.preset) if self.preset else None
-        mapping = map_columns(header, preset, columns, self.rows_are)
+        mapping = map_columns(header, preset, self.columns.items(), self.rows_are, self.time_formats)
         words = {" ".join(word.lower().split()): state for word, state in self.status.items()}
-        mapping = msgspec.structs.replace(
-            mapping, status={**mapping.status, **words}, time_formats=self.time_formats
-        )
+        mapping = msgspec.structs.replace(mapping, status={**mapping.status, **words})
         kinds = {"phone" if channel in _PHONE else "email" for channel in self.channels}
         if len(kinds) != 1:
             raise InputError(
@@ -152,6 +150,7 @@ class _Import:
     """One import under way. `names`: the columns that the rows so far have had."""
 
     intake: Intake
+    principal: Principal
     allowance: Allowance
     about: ImportAbout
     names: dict[str, None]
@@ -185,10 +184,22 @@ class _Import:
             if not row.keys() <= self.names.keys():
                 self._learn(row)
             plan = self.rows.read({name: _text(cell) for name, cell in row.items()})
-            if self.commit and not all(is_refusal(parse_event(event)) for event in plan.events):
-                self.allowance.require()
+            return self._permitted(plan)
         except (InputError, ApiError) as refusal:
             return refusal
+
+    def _permitted(self, plan: Plan) -> Plan:
+        """What of a row this caller may record: its no always, the rest with right and quota."""
+        noes = [event for event in plan.events if event["type"] in REFUSALS]
+        if len(noes) == len(plan.events):
+            return plan
+        try:
+            require_scope(self.principal, "record:write")
+            self.allowance.require()
+        except ApiError:
+            if noes:
+                return Plan(plan.verdict, noes)
+            raise
         return plan
 
     def _learn(self, row: dict[str, Cell]) -> None:
@@ -244,14 +255,15 @@ class _Import:
 @post(
     "/v1/imports",
     status_code=207,
-    opt={"scope": "record:write", "effect": WRITES},
+    opt={"scope": None, "effect": WRITES, "unlimited": True},
     request_max_body_size=None,
 )
 async def import_rows(request: ApiRequest) -> Response[bytes]:
     """Take over rows of an old list, each with what it can show of a consent.
 
     A JSON object of up to 1,000 rows, or lines without end, the first of which is `{"about": {…}}`. Without
-    `"commit": true` it is only said what they are worth. Rows that were recorded before change nothing.
+    `"commit": true` it is only said what they are worth. Rows that were recorded before change nothing. Any
+    live credential may bring rows that say no; for the others it needs `record:write`.
     """
     require_media_type(request, JSON, NDJSON)
     if media_type(request) == NDJSON:
@@ -271,8 +283,8 @@ async def import_rows(request: ApiRequest) -> Response[bytes]:
 
 
 def _begun(request: ApiRequest, about: ImportAbout, first: dict[str, Cell]) -> _Import:
-    ledger, _ = asked_by(request)
-    return _Import(ledger.intake, request.state.allowance, about, dict.fromkeys(first))
+    ledger, principal = asked_by(request)
+    return _Import(ledger.intake, principal, request.state.allowance, about, dict.fromkeys(first))
 
 
 def _about_of(line: bytes) -> ImportAbout:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.http_service import Service, grant, question, withdrawal
+from tests.support.http_service import Service, question, withdrawal
 
 NDJSON = {"content-type": "application/x-ndjson"}
 ABOUT: dict[str, Any] = {
@@ -168,8 +168,27 @@ async def test_a_stream_begins_with_what_it_is_about(service: Service, first: st
     assert response.status_code == 400, response.text
 
 
-async def test_it_needs_the_right_to_record(service: Service) -> None:
+async def test_a_no_needs_no_right_to_record_and_each_other_row_does(service: Service) -> None:
+    left = {**ROWS[0], "email": "tom@example.org", "unsubscribed_at": "2026-06-01 09:00:00", "status": ""}
+    rows = [*ROWS, left]
     headers = await service.key("check:read")
+    recorded = []
+    for commit in (False, True):
+        body = {"about": {**ABOUT, "commit": commit}, "rows": rows}
+        response = await service.client.post("/v1/imports", json=body, headers=headers)
+        assert response.status_code == 207, response.text
+        items = response.json()["items"]
+        taken = 201 if commit else 200
+        assert [item["status"] for item in items] == [403, 403, taken, 422, 403, taken]
+        assert items[0]["problem"]["detail"] == "the credential lacks record:write"
+        assert items[5]["events"] == ["consent_withdrawn"]
+        recorded.append(response.json()["summary"]["recorded"])
+    assert (recorded, await answer(service, "eve")) == ([0, 2], "WITHDRAWN")
+    again = await imported(service, rows, commit=True)
+    assert (again["summary"]["recorded"], again["summary"]["known"]) == (4, 2)
+
+
+async def test_it_needs_a_live_credential(service: Service) -> None:
+    headers = {"authorization": "Bearer clk_none"}
     response = await service.client.post("/v1/imports", json={"about": ABOUT, "rows": ROWS}, headers=headers)
-    assert response.status_code == 403
-    await service.record(grant("still-there"))
+    assert response.status_code == 401

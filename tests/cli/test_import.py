@@ -290,6 +290,12 @@ def test_a_service_that_is_away_loses_nothing(program: Program, tmp_path: Path) 
     assert counts(program, given, *EXPORTED, "--commit")["recorded"] == 1
 
 
+def test_times_are_read_in_the_format_that_is_told(program: Program, tmp_path: Path) -> None:
+    given = a_list(tmp_path / "list.csv", "day-1@example.org,subscribed,31/12/2021 10:15,192.0.2.7")
+    assert counts(program, given, status=1)["refused"] == 1
+    assert counts(program, given, "--time-format", "%d/%m/%Y %H:%M")["B"] == 1
+
+
 def test_the_mapping_that_is_shown_can_be_kept_and_used(program: Program, tmp_path: Path) -> None:
     given = a_list(tmp_path / "list.csv", "a@example.org,unsubscribed,,")
     kept = tmp_path / "mapping.toml"

@@ -81,11 +81,13 @@ Opted out of email: One to One,Marketing email confirmation status,Legal basis f
 ann@example.org,,TRUE,,,
 bob@example.org,,,TRUE,,
 eve@example.org,MAILBOX_FULL,,,,
+dan@example.org,,,,,TRUE
 """,
         [
             ("no", ["consent_withdrawn"]),
             ("no", ["objection"]),
             ("bounced", ["address_imported", "address_bounced"]),
+            ("no", ["consent_withdrawn"]),
         ],
     ),
     "listmonk": (
@@ -99,21 +101,23 @@ c,eve@example.org,Eve,{},disabled,2021-03-16 14:40:47 +0000 +0000,2022-01-01 00:
     ),
     "Mautic, contacts": (
         "mautic",
-        """id,points,firstname,email,dateAdded,lastActive
-1,10,Ann,ann@example.org,2021-03-16 14:40:47,
+        """id,title,firstname,lastname,email,points,country,last_active
+1,,Ann,Bee,ann@example.org,10,Netherlands,2021-03-16 14:40:47
 """,
         [("D", ["address_imported"])],
     ),
     "Mautic, its report on do not contact": (
         "mautic",
-        """Email,DNC reason,DNC comment,DNC date added
-ann@example.org,Unsubscribed,User unsubscribed.,2023-02-01 10:00:00
-bob@example.org,Bounced,,2023-02-01 10:00:00
-eve@example.org,3,by hand,2023-02-01 10:00:00
+        """DNC Channel,DNC Comment,DNC Date,DNC Reason,Email
+Email,User unsubscribed.,"February 1, 2023 10:00 am",DNC Unsubscribed,ann@example.org
+Email,,"February 1, 2023 10:00 pm",DNC Bounced,bob@example.org
+Email,by hand,2023-02-01 10:00:00,DNC Manually Unsubscribed,eve@example.org
+Email,,,3,zoe@example.org
 """,
         [
             ("no", ["consent_withdrawn"]),
             ("bounced", ["address_bounced"]),
+            ("no", ["consent_withdrawn"]),
             ("no", ["consent_withdrawn"]),
         ],
     ),
@@ -127,7 +131,7 @@ def test_a_list_is_known_by_its_columns_and_read_as_its_maker_means_it(
     header, *lines = csv.reader(io.StringIO(text))
     preset = preset_for(header)
     assert preset == shipped_preset(name)
-    rows = Rows(map_columns(header, preset, {}), ABOUT, 1_795_564_800_000)
+    rows = Rows(map_columns(header, preset, ()), ABOUT, 1_795_564_800_000)
     plans = [rows.read(dict(zip(header, line, strict=True))) for line in lines]
     assert [(plan.verdict, [event["type"] for event in plan.events]) for plan in plans] == expected
 
@@ -139,7 +143,7 @@ def test_every_preset_is_of_one_kind_of_list_only() -> None:
 
 
 def test_names_are_understood_in_several_languages_and_shown_as_guesses() -> None:
-    mapping = map_columns(["Naam", "E-mailadres", "Aangemeld op", "IP-adres", "Afgemeld"], None, {})
+    mapping = map_columns(["Naam", "E-mailadres", "Aangemeld op", "IP-adres", "Afgemeld"], None, ())
     assert mapping.guessed
     assert mapping.columns == {
         "address": ("E-mailadres",),
@@ -150,7 +154,7 @@ def test_names_are_understood_in_several_languages_and_shown_as_guesses() -> Non
 
 
 def test_what_is_told_outweighs_what_is_guessed() -> None:
-    told = {"address": "work", "opted_in_at": "when"}
+    told = [("address", "work"), ("opted_in_at", "when")]
     mapping = map_columns(["email", "work", "when", "subscribed_at"], None, told)
     assert mapping.columns == {"address": ("work",), "opted_in_at": ("when",)}
 
@@ -168,19 +172,42 @@ def test_what_is_told_outweighs_what_is_guessed() -> None:
 )
 def test_what_would_have_to_be_guessed_is_refused(header: list[str], told: dict[str, str], word: str) -> None:
     with pytest.raises(InputError, match=word):
-        map_columns(header, None, told)
+        map_columns(header, None, told.items())
 
 
 def test_every_flag_counts_that_says_no() -> None:
     header = ["email", "opt-out", "unsubscribed"]
-    rows = Rows(map_columns(header, None, {}), ABOUT, 1_795_564_800_000)
+    rows = Rows(map_columns(header, None, ()), ABOUT, 1_795_564_800_000)
     assert rows.read({"email": "a@example.org", "opt-out": "no", "unsubscribed": "yes"}).verdict == "no"
 
 
+def test_a_column_that_is_told_to_say_no_takes_no_other_out_of_a_preset() -> None:
+    header = ["Email", "Portal Unsubscribe", "Offers", "News"]
+    told = [("opt_out", "Offers"), ("opt_out", "News")]
+    mapping = map_columns(header, shipped_preset("hubspot"), told)
+    assert mapping.columns["opt_out"] == ("Offers", "News", "Portal Unsubscribe")
+    with pytest.raises(InputError, match="told twice"):
+        map_columns(header, None, [("address", "Email"), ("address", "News")])
+
+
+def test_a_list_of_people_who_said_no_holds_no_yes() -> None:
+    header = ["uuid", "email", "name", "attributes", "status", "created_at", "updated_at"]
+    mapping = map_columns(header, preset_for(header), (), "unsubscribed")
+    plan = Rows(mapping, ABOUT, 1_795_564_800_000).read({"email": "a@example.org", "status": "enabled"})
+    assert plan.verdict == "no"
+
+
+def test_a_format_that_is_told_goes_before_that_of_a_preset() -> None:
+    header = ["Email", "DNC Reason", "DNC Date"]
+    told = map_columns(header, shipped_preset("mautic"), (), None, ["%d/%m/%Y"])
+    assert told.time_formats == ("%d/%m/%Y",)
+    assert map_columns(header, shipped_preset("mautic"), ()).time_formats == ("%B %d, %Y %I:%M %p",)
+
+
 def test_a_mapping_that_is_shown_can_be_read_again() -> None:
-    mapping = map_columns(['Mail \\ "x"', "Opt-out", "Unsubscribed"], None, {"address": 'Mail \\ "x"'})
+    mapping = map_columns(['Mail \\ "x"', "Opt-out", "Unsubscribed"], None, [("address", 'Mail \\ "x"')])
     again = map_columns(
-        [*mapping.columns["address"], "Opt-out", "Unsubscribed"], read_preset(as_toml(mapping).encode()), {}
+        [*mapping.columns["address"], "Opt-out", "Unsubscribed"], read_preset(as_toml(mapping).encode()), ()
     )
     assert (again.columns, again.status) == (mapping.columns, mapping.status)
 

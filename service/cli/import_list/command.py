@@ -49,7 +49,9 @@ _PHONE: Final = frozenset({"sms", "phone_live", "robocall", "fax"})
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file (TOML) that says what the columns mean.",
 )
-@click.option("--map", "told", multiple=True, metavar="MEANING=COLUMN", help="What one column means.")
+@click.option(
+    "--map", "told", multiple=True, metavar="MEANING=COLUMN", help="What one column means; again for more."
+)
 @click.option(
     "--events",
     "events_path",
@@ -57,7 +59,11 @@ _PHONE: Final = frozenset({"sms", "phone_live", "robocall", "fax"})
     help="With a dry run: write the events here, as lines for POST /v1/events/batch.",
 )
 @click.option("--show-mapping", is_flag=True, help="Print the mapping as a file, and do nothing else.")
-@click.option("--status", type=click.Choice(get_args(State)), help="What rows are that tell no status.")
+@click.option(
+    "--status",
+    type=click.Choice(get_args(State)),
+    help="What rows are that tell no status; if a no, what all are.",
+)
 @click.option("--timezone", metavar="ZONE", help="Of times without one, as Europe/Amsterdam or +01:00.")
 @click.option("--time-format", "formats", multiple=True, metavar="FORMAT", help="As %d/%m/%Y %H:%M.")
 @click.option("--exported-at", metavar="TIME", help="When the list was made, for rows that tell no time.")
@@ -150,15 +156,15 @@ def _mapping(sheet: Sheet, **options: Any) -> ColumnMap:  # noqa: ANN401 - optio
         preset = shipped_preset(options["preset"])
     elif options["mapping_path"]:
         preset = read_preset(options["mapping_path"].read_bytes())
-    told = {}
+    told = []
     for each in options["told"]:
         meaning, equals, heading = each.partition("=")
         if not equals:
             raise InputError("--map says MEANING=COLUMN")
-        told[meaning.strip()] = heading
-    if not sheet.has_header and "address" not in told:
+        told.append((meaning.strip(), heading))
+    if not sheet.has_header and "address" not in dict(told):
         raise InputError("the list has no headings: say what its columns mean, as --map address=1")
-    return map_columns(sheet.header, preset, told, options["status"])
+    return map_columns(sheet.header, preset, told, options["status"], options["formats"])
 
 
 def _about(mapping: ColumnMap, **options: Any) -> About:  # noqa: ANN401 - options

@@ -35,6 +35,8 @@ Meaning = Literal[
 MEANINGS: Final[tuple[str, ...]] = get_args(Meaning)
 
 State = Literal["subscribed", "pending", "unsubscribed", "complained", "bounced", "nothing"]
+NOES: Final[tuple[State, ...]] = ("unsubscribed", "complained", "bounced")
+"""States after which nobody may be mailed."""
 
 PRESETS: Final = ("mailchimp", "hubspot", "listmonk", "mautic")
 
@@ -164,24 +166,31 @@ def preset_for(header: Sequence[str]) -> Preset | None:
 
 
 def map_columns(
-    header: Sequence[str], preset: Preset | None, told: Mapping[str, str], always: State | None = None
+    header: Sequence[str],
+    preset: Preset | None,
+    told: Iterable[tuple[str, str]],
+    always: State | None = None,
+    time_formats: Sequence[str] = (),
 ) -> ColumnMap:
-    """What the columns mean: as `told` (meaning to heading), else as the preset says, else by their names.
+    """What the columns mean: as `told` (meaning, heading), else as the preset says, else by their names.
 
+    A column that is told to say no is one more beside those of the preset, which still count. `always`: the
+    status of rows that tell none; where it is a no, of all rows. `time_formats`: instead of the preset's.
     Raises `InputError` for a heading that is not there, and where the address is not found or two columns
     could have one meaning.
     """
-    columns: dict[str, tuple[str, ...]] = {
-        meaning: (_told(header, meaning, heading),) for meaning, heading in told.items()
-    }
+    columns = _told_columns(header, told)
     known = preset.columns if preset is not None else _NAMES
     for meaning, names in known.items():
-        if meaning not in columns:
-            found = [heading for heading in header if any(_goes_by(heading, name) for name in names)]
-            if found:
-                columns[meaning] = _choose(meaning, found, names, ordered=preset is not None)
+        found = [heading for heading in header if any(_goes_by(heading, name) for name in names)]
+        if found and meaning not in columns:
+            columns[meaning] = _choose(meaning, found, names, ordered=preset is not None)
+        elif preset is not None and meaning in _FLAGS:
+            columns[meaning] = tuple(dict.fromkeys([*columns.get(meaning, ()), *found]))
     if "address" not in columns:
         raise InputError("which column holds the addresses? Say address=HEADING")
+    if always in NOES:
+        columns.pop("status", None)
     for heading, state in (preset.present if preset is not None else {}).items():
         always = always or (state if _bare(heading) in map(_bare, header) else None)
     words = preset.status if preset is not None and preset.status else STATES
@@ -190,7 +199,7 @@ def map_columns(
         columns=columns,
         status={_plain(word): state for word, state in words.items()},
         always=always,
-        time_formats=tuple(preset.time_formats) if preset is not None else (),
+        time_formats=tuple(time_formats or (preset.time_formats if preset is not None else ())),
         timezone=preset.timezone if preset is not None else None,
         guessed=preset is None,
     )
@@ -210,6 +219,15 @@ def as_toml(mapping: ColumnMap) -> str:
     lines += ["", "[status]"]
     lines += [f"{_quoted(word)} = {_quoted(state)}" for word, state in mapping.status.items()]
     return "\n".join(lines) + "\n"
+
+
+def _told_columns(header: Sequence[str], told: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    columns: dict[str, tuple[str, ...]] = {}
+    for meaning, heading in told:
+        if meaning in columns and meaning not in _FLAGS:
+            raise InputError(f"{meaning} is told twice: only {', '.join(_FLAGS)} may be several columns")
+        columns[meaning] = (*columns.get(meaning, ()), _told(header, meaning, heading))
+    return columns
 
 
 def _told(header: Sequence[str], meaning: str, heading: str) -> str:

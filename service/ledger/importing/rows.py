@@ -15,7 +15,7 @@ from service.core.events import check_times, parse_event
 from service.core.events.parsing import EPOCH
 from service.core.events.values import ImportOrigin, Method
 from service.ledger.addresses import canonical_address
-from service.ledger.importing.mapping import ColumnMap, State
+from service.ledger.importing.mapping import NOES, ColumnMap, State
 from service.ledger.importing.times import Moment, read_moment, read_zone
 
 Verdict = Literal["A", "B", "C", "D", "no", "bounced"]
@@ -133,7 +133,7 @@ class Rows:
 
     def _claimed(self, row: "_Row", state: State, times: _Times, events: list[Event]) -> Verdict:
         """Add what the row says of a yes, and grade it."""
-        if times.opted_in is None and times.confirmed is None and state in _SILENT:
+        if times.opted_in is None and times.confirmed is None and state in NOES:
             return "D"  # a row that says no and nothing else has nothing to be graded
         method, ip = self._method(row), _ip(row, "opted_in_ip") or _ip(row, "confirmed_ip")
         origin = ip or row.text("source")
@@ -227,9 +227,6 @@ class Rows:
             # Confirming belongs to its consent: the same consent with better proof is confirmed once more.
             said["confirms"] = granted
         event["source_event_id"] = hashlib.sha256(canonical_json(said)).hexdigest()
-
-
-_SILENT: Final = ("unsubscribed", "complained", "bounced")
 
 
 def _stamp(moment: datetime) -> str:

@@ -40,7 +40,7 @@ def read_zone(text: str) -> tzinfo:
 
 
 def read_moment(text: str, zone: tzinfo | None, formats: Sequence[str] = ()) -> Moment:
-    """A time in RFC 3339, with a space for the T, as Go writes it, or in one of `formats` (strptime).
+    """A time in one of `formats` (strptime), or in RFC 3339, with a space for the T, or as Go writes it.
 
     Raises `InputError` where it is none of these, or has no zone and none was stated.
     """
@@ -51,9 +51,12 @@ def read_moment(text: str, zone: tzinfo | None, formats: Sequence[str] = ()) -> 
             continue
         whole_day = not any(mark in form for mark in ("%H", "%I", "%c", "%X"))
         return _moment(found, zone, whole_day=whole_day)
-    if formats:
-        raise InputError("this is not a time in the format that was given", code="time")
-    return _standard(text, zone)
+    try:
+        return _standard(text, zone)
+    except InputError as error:
+        if formats and error.code == "time":
+            raise InputError("this is not a time in the format that was given", code="time") from None
+        raise
 
 
 def _standard(text: str, zone: tzinfo | None) -> Moment:
