@@ -5,7 +5,8 @@ when it was stamped, and all that an epoch with that hash covers anew was record
 the authority, whatever the operator's clock says. Where the two clocks contradict each other by more than
 `TOLERANCE_MS`, that is a finding.
 
-No time stamp is verified here: whoever knows an authority's certificates hands in what does (`Stamped`).
+No time stamp is verified here: whoever knows an authority's certificates hands in what does (`Stamped`). That
+it is of its checkpoint is seen without: a response holds the hash of what it is of (RFC 3161 §2.4.2).
 """
 
 import hashlib
@@ -20,6 +21,8 @@ from service.core.records import ZERO_HASH
 
 TOLERANCE_MS: Final = 300_000
 """Five minutes: by how much an authority's clock and an operator's may differ."""
+
+_IMPRINTS: Final = (hashlib.sha256, hashlib.sha384, hashlib.sha512)
 
 Stamped = Callable[[bytes, bytes], int]
 """From a time-stamp response (DER) and what it is of to its time, in ms; raises `ProofError`."""
@@ -42,6 +45,7 @@ class StampTrail:
         self._known: dict[bytes, _Stamp] = {}
         self._held = ZERO_HASH
         self._held_size = 0
+        self._since: tuple[int, int] | None = None
         self.verified: list[_Stamp] = []
 
     def meet(self, responses: Sequence[bytes], checkpoint: Checkpoint, recorded_at_ms: int) -> None:
@@ -51,9 +55,13 @@ class StampTrail:
 
     def _meet(self, response: bytes, checkpoint: Checkpoint, recorded_at_ms: int) -> None:
         size, at_ms = checkpoint.size, None
-        if self._stamped is not None:
+        text = checkpoint.text.encode()
+        if not any(hashed(text).digest() in response for hashed in _IMPRINTS):
+            message = f"a time stamp that stands beside the checkpoint of {size} entries is not of it"
+            self._find("stamp_of_another", size - 1, message)
+        elif self._stamped is not None:
             try:
-                at_ms = self._stamped(response, checkpoint.text.encode())
+                at_ms = self._stamped(response, text)
             except ProofError:
                 pass  # by an authority that the reader does not know: it says nothing, as an unknown witness
             else:
@@ -85,6 +93,8 @@ class StampTrail:
             message = f"the epoch at entry {index} holds an older time stamp than the epochs before it"
             self._find("stamp_out_of_order", index, message)
         self._held_size = stamp.size
+        if stamp.at_ms is not None and self._since is None:
+            self._since = epoch.previous_epoch_index + 1, stamp.at_ms
         if stamp.at_ms is not None and epoch.recorded_at_ms < stamp.at_ms - TOLERANCE_MS:
             self._find(
                 "stamp_contradicts",
@@ -100,13 +110,23 @@ class StampTrail:
         if self._stamped is None:
             return False, f"There are {count}, and no certificates to check them by."
         if not self.verified:
-            return False, f"There are {count}, by another authority than the certificates are of."
+            return False, f"There are {count}, and none verifies by these certificates."
         first, last = self.verified[0], self.verified[-1]
-        others = f" {count - len(self.verified)} are of another authority." * (count > len(self.verified))
+        others = f" {count - len(self.verified)} do not, by these certificates." * (
+            count > len(self.verified)
+        )
         return True, (
             f"{len(self.verified)} of {count} verify: the first {first.size} entries existed at"
-            f" {_time(first.at_ms)}, the first {last.size} at {_time(last.at_ms)}.{others}"
+            f" {_time(first.at_ms)}, the first {last.size} at {_time(last.at_ms)}."
+            f"{self._between(last)}{others}"
         )
+
+    def _between(self, last: _Stamp) -> str:
+        """Which entries lie between two stamps: behind the first that an epoch holds, below the last."""
+        if self._since is None or last.size <= self._since[0]:
+            return ""
+        after, times = self._since, f"between {_time(self._since[1])} and {_time(last.at_ms)}"
+        return f" Entries {after[0]} to {last.size - 1} were recorded {times}."
 
 
 def _time(at_ms: int | None) -> str:

@@ -93,6 +93,16 @@ async def test_the_report_is_taken_out_of_an_export(alone: Path) -> None:
     assert (alone / "told.pdf").read_bytes() == b"%PDF"
 
 
+async def test_time_stamps_take_one_library_more_and_it_is_named(alone: Path) -> None:
+    made = await a_small_export()
+    (alone / "stamped.zip").write_bytes(signed(made.files, made.signer))
+    (alone / "authority.pem").write_text("")
+    for command in ("verify", "audit"):
+        done = program(alone, command, "stamped.zip", "--timestamps", "authority.pem")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "pip install rfc3161-client" in done.stderr
+
+
 def test_what_takes_more_is_said_in_one_line(alone: Path) -> None:
     done = program(alone, "serve")
     assert done.returncode == 2

@@ -15,13 +15,13 @@ NOON_MS = 1_795_003_200_000
 
 
 def stamp(size: int, at_ms: int) -> bytes:
-    """A response of the authority of these tests: it says what it is of, and when it was made."""
-    return f"{size} {at_ms}".encode()
+    """A response of the authority of these tests: what it is of, when it was made, and the imprint."""
+    return f"{size} {at_ms} ".encode() + hashlib.sha512(checkpoint(size).text.encode()).digest()
 
 
 def stamped(response: bytes, message: bytes) -> int:
     """What checks such a response."""
-    size, _, at_ms = response.decode().partition(" ")
+    size, at_ms, _ = response.split(b" ", 2)
     if message != checkpoint(int(size)).text.encode():
         raise ProofError("of something else")
     return int(at_ms)
@@ -58,7 +58,9 @@ def test_each_event_lies_between_two_stamps_and_the_trail_says_so() -> None:
     log.trail.follow(19, epoch(NOON_MS + 10_000, second))
     assert not log.found
     first_told = "2 of 2 verify: the first 8 entries existed at 2026-11-18T12:00:01+00:00,"
-    assert log.trail.told() == (True, f"{first_told} the first 16 at 2026-11-18T12:00:09+00:00.")
+    last_told = "the first 16 at 2026-11-18T12:00:09+00:00."
+    between = "Entries 2 to 15 were recorded between 2026-11-18T12:00:01+00:00 and 2026-11-18T12:00:09+00:00."
+    assert log.trail.told() == (True, f"{first_told} {last_told} {between}")
 
 
 LATE, EARLY = NOON_MS + TOLERANCE_MS + 1_000, NOON_MS - TOLERANCE_MS - 1_000
@@ -84,6 +86,10 @@ CONTRADICTIONS = {
             ("epoch", 15, NOON_MS, stamp(8, NOON_MS)),
         ],
         ("stamp_out_of_order", 15),
+    ),
+    "a stamp stands beside another checkpoint than its own": (
+        [("stamp", 12, NOON_MS, stamp(8, NOON_MS))],
+        ("stamp_of_another", 11),
     ),
     "what was stamped says it was recorded later": (
         [("stamp", 8, LATE, stamp(8, NOON_MS))],
@@ -119,11 +125,11 @@ def test_two_clocks_may_differ_by_five_minutes() -> None:
 
 def test_a_stamp_of_an_unknown_authority_says_nothing_and_is_no_finding() -> None:
     log = Log()
-    other = stamp(9, NOON_MS)  # of another checkpoint, as that of an unknown authority would not verify
+    other = b"9" + stamp(8, NOON_MS)  # which the one that is known does not know for its own
     log.trail.meet([other], checkpoint(8), NOON_MS)
     log.trail.follow(11, epoch(EARLY, other))
     assert not log.found
-    assert log.trail.told() == (False, "There are 1, by another authority than the certificates are of.")
+    assert log.trail.told() == (False, "There are 1, and none verifies by these certificates.")
 
 
 def test_without_certificates_the_epochs_are_followed_all_the_same() -> None:

@@ -17,7 +17,7 @@ from service.core.entries import EpochEntry, decode_entry
 from service.core.errors import ProofError
 from service.core.export import contents as at
 from service.core.export.auditing import audit_export, verify_export
-from service.core.notes import parse_note
+from service.core.notes import Signer, parse_note
 from service.core.records import ZERO_HASH
 from service.core.tiles import decode_entries
 from service.core.verify_signed import Trust
@@ -118,10 +118,28 @@ async def test_an_export_of_a_stamped_log_shows_between_which_times_it_was_writt
     assert [each.outcome for each in beside if "stamp" in each.name] == ["passed", "passed"]
     (unchecked,) = [each for each in audited(raw, key).checks if each.name == "time stamps"]
     assert unchecked.outcome == "not checked"
-    without, name = files_of(raw), at.checkpoints_name(0)
-    lines = [at.CheckpointLine(each.size, each.note) for each in at.read_checkpoints(without[name])]
-    without[name] = at.lines_bytes(lines)
-    assert codes(audited(signed(without, signer), key)) == {"stamp_missing"}
+    with_other_stamps(raw, signer, size, token)
+
+
+def with_other_stamps(raw: bytes, signer: Signer, size: int, token: bytes) -> None:
+    """What becomes of the export where its stamps stand elsewhere, or nowhere; no certificates are needed."""
+    files, name = files_of(raw), at.checkpoints_name(0)
+    lines = at.read_checkpoints(files[name])
+
+    def found(stamped_sizes: set[int], *, in_a_file: bool) -> set[str]:
+        moved = [
+            at.CheckpointLine(own.size, own.note, (token,) * (own.size in stamped_sizes)) for own in lines
+        ]
+        changed = files | {name: at.lines_bytes(moved)}
+        if not in_a_file:
+            del changed[at.timestamp_name(size)]
+        return codes(audited(signed(changed, signer), signer.verifier))
+
+    assert found(set(), in_a_file=True) == set()
+    assert found({size}, in_a_file=False) == set()
+    assert found(set(), in_a_file=False) == {"stamp_missing"}
+    later = next(own.size for own in lines if own.size > size)
+    assert "stamp_of_another" in found({later}, in_a_file=False)
 
 
 async def test_an_authority_that_is_away_delays_nothing(

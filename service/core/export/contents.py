@@ -215,6 +215,12 @@ def timestamp_name(size: int) -> str:
     return f"timestamp/{size}.tsr"
 
 
+def stamped_size(name: str) -> int | None:
+    """Of which size a file of this name holds a time stamp; None: it holds none."""
+    size = name.removeprefix("timestamp/").removesuffix(".tsr")
+    return int(size) if name == f"timestamp/{size}.tsr" and size.isdecimal() else None
+
+
 def consistency_name(size: int) -> str:
     """Where the proof stands that the log of this size is the beginning of the one exported.
 

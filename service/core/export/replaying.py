@@ -6,6 +6,7 @@ opened; what came between them is not there to be looked at, and the report says
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from service.core.checkpoint import Checkpoint
 from service.core.errors import FormatError
@@ -94,6 +95,7 @@ class _ReplayedLog:
         self._next_note = next(self._notes, None)
         self._secret = opened.keys.subject_key_secret
         self._known = opened.known
+        self._newest_stamps = self._loose_stamps()
         self._campaign = ShownCampaign(opened, found) if opened.body.campaign is not None else None
 
     def run(self) -> None:
@@ -127,8 +129,9 @@ class _ReplayedLog:
         if line is not None:
             self._check_address(line)
         signed = self._note_of(index + 1)
-        note, stamps = (signed.note.encode(), signed.stamps) if signed is not None else (None, ())
-        completed = replay.feed(entry, _held(line), note, stamps)
+        note = signed.note.encode() if signed is not None else None
+        stamps = {*(signed.stamps if signed is not None else ()), *self._newest_stamps.pop(index + 1, ())}
+        completed = replay.feed(entry, _held(line), note, sorted(stamps))
         self._leaves.append(replay.last_leaf_hash)
         for tile in completed:
             self._take(tile)
@@ -191,6 +194,16 @@ class _ReplayedLog:
             return line
         last = size == self._opened.checkpoint.size
         return at.CheckpointLine(size, self._opened.note.decode()) if last else None
+
+    def _loose_stamps(self) -> dict[int, list[bytes]]:
+        """The stamps in files of their own, by size: the newest may be one that no epoch holds yet."""
+        found: dict[int, list[bytes]] = {}
+        for name in self._opened.names:
+            size = at.stamped_size(name)
+            if size is not None:
+                with suppress(FormatError):  # a file that cannot be read was found already
+                    found[size] = [self._opened.read(name)]
+        return found
 
     def _take(self, tile: TileRoot) -> None:
         row = self._completed.setdefault(tile.level, [])
