@@ -80,6 +80,20 @@ class HeldAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     explanation_then: str | None = None
 
 
+class CampaignAnswer(msgspec.Struct, frozen=True):
+    """A line of a campaign that asked about this person, and its answer; `POST /v1/proofs` proves it."""
+
+    campaign: str
+    line: int
+    sender: str
+    category: str
+    channel: str
+    asked_at: str
+    decision: str
+    reason_code: str
+    explanation: str
+
+
 class ErasedBefore(msgspec.Struct, frozen=True):
     """That so many events were destroyed, by when."""
 
@@ -91,7 +105,9 @@ class PersonFile(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything that is held of a person (GDPR 15).
 
     `letter` says it to the person: as text, and as one page of HTML. `linked_addresses` are further addresses
-    of the same person; their events count for this one, and are among `events`.
+    of the same person; their events count for this one, and are among `events`. `campaigns`: the mailings
+    before which it was asked about, found by answering again; `campaigns_unsearched`: so many older ones were
+    not looked through.
     """
 
     address: dict[str, str]
@@ -100,10 +116,12 @@ class PersonFile(msgspec.Struct, frozen=True, omit_defaults=True):
     as_of: str
     events: list[HeldEvent]
     answers: list[HeldAnswer]
+    campaigns: list[CampaignAnswer]
     forms: dict[str, Any]
     senders: dict[str, Any]
     linked_addresses: list[dict[str, str]]
     letter: Letter
+    campaigns_unsearched: int = 0
     erased: ErasedBefore | None = None
     proof: str | None = None
 
@@ -162,10 +180,12 @@ def _file_body(file: held.PersonFile, language: Language, proof: str | None) -> 
         as_of=rfc3339(file.as_of_ms),
         events=[_held_event(one, told[one.index]) for one in file.events],
         answers=_answers(file, language),
+        campaigns=_campaigns(file, language),
         forms={name: msgspec.to_builtins(form) for name, form in file.forms.items()},
         senders={name: msgspec.to_builtins(sender) for name, sender in file.senders.items() if name in named},
         linked_addresses=[{"kind": one.kind, "value": one.value} for one in file.linked],
         letter=letter(file, language),
+        campaigns_unsearched=file.unsearched,
         erased=ErasedBefore(erased.events, rfc3339(erased.at_ms)) if erased is not None else None,
         proof=proof,
     )
@@ -185,6 +205,23 @@ def _held_event(one: held.HeldEvent, sentence: str) -> HeldEvent:
         address={"kind": other.kind, "value": other.value} if other is not None else None,
         corrected_by=one.corrected_by,
     )
+
+
+def _campaigns(file: held.PersonFile, language: Language) -> list[CampaignAnswer]:
+    return [
+        CampaignAnswer(
+            campaign=found.campaign,
+            line=found.line,
+            sender=found.question.sender,
+            category=found.question.category,
+            channel=found.question.channel,
+            asked_at=rfc3339(found.decision.evaluated_at_ms),
+            decision=found.decision.decision,
+            reason_code=found.decision.reason_code,
+            explanation=explain(found.decision, language).text,
+        )
+        for found in file.campaigns
+    ]
 
 
 def _answers(file: held.PersonFile, language: Language) -> list[HeldAnswer]:

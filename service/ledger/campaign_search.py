@@ -18,7 +18,7 @@ from service.core.entries import EpochEntry, decode_entry
 from service.core.errors import ForkError, InputError, NotFoundError
 from service.core.events.configuration import CampaignChecked
 from service.core.history import fold_as_of, named_forms
-from service.core.law.decision import decide, decision_body
+from service.core.law.decision import Decision, decide, decision_body
 from service.core.law.facts import Standing
 from service.core.law.question import Question, parse_question
 from service.core.law.rulebook import Rulebook
@@ -33,7 +33,9 @@ from service.ledger.opening import History, Opener
 from service.ledger.ports import Head, Snapshot
 
 LINES_MAX: Final = 20_000_000
-"""So many lines are looked through, the newest campaigns first: some seconds for each ten million."""
+"""So many lines are looked through, the newest campaigns first."""
+LINES_AT_ONCE_MAX: Final = 2_000_000
+"""And so many where somebody waits for the answer: about a second."""
 _FEW: Final = 20
 """For more people at once, recipients are taken to be as the campaign said of all."""
 _KINDS: Final = ("consumer", "sole_trader", "legal_person")
@@ -43,12 +45,14 @@ Hold = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class FoundLine:
-    """A line that asked about a subject. `overrides`: what it said otherwise than the campaign."""
+    """A line that asked about a subject, and its answer. `overrides`: what it said otherwise than others."""
 
     subject_key: bytes
     campaign: str
     line: int
     overrides: Mapping[str, Any]
+    question: Question
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,13 @@ class CampaignSearch:
         self._catalogue = catalogue
 
     async def concerning(
-        self, snapshot: Snapshot, subjects: Sequence[bytes], size: int, hold: Hold | None = None
+        self,
+        snapshot: Snapshot,
+        subjects: Sequence[bytes],
+        size: int,
+        *,
+        lines_max: int | None = None,
+        hold: Hold | None = None,
     ) -> Searched:
         """The lines about these subjects in campaigns that were recorded below this size of the log.
 
@@ -92,7 +102,7 @@ class CampaignSearch:
         """
         reading = _Reading(snapshot, self._admission, self._opener, self._catalogue)
         found: list[FoundLine] = []
-        left = LINES_MAX
+        left = LINES_MAX if lines_max is None else lines_max
         checked = await self._checked(size)
         for place, campaign in enumerate(checked):
             left -= campaign.count
@@ -130,10 +140,13 @@ class CampaignSearch:
             variations = list(_variations(msgspec.json.decode(body), rulebook, few=len(subjects) <= _FEW))
             for subject in subjects:
                 for variation in variations:
-                    place = places.get(await reading.leaf(subject, variation, run, rulebook))
+                    decision = await reading.decision(subject, variation, run, rulebook)
+                    if decision is None:
+                        continue
+                    place = places.get(_leaf(subject, variation, run, decision))
                     if place is not None:
-                        line = run.first_line + place
-                        yield FoundLine(subject, campaign.campaign, line, variation.overrides)
+                        own = (campaign.campaign, run.first_line + place, variation.overrides)
+                        yield FoundLine(subject, *own, variation.question, decision)
 
 
 class _Reading:
@@ -158,17 +171,17 @@ class _Reading:
             self._rulebooks[position] = (await self._catalogue.rulebook(entry.rulebook_hash)).rulebook
         return self._rulebooks[position]
 
-    async def leaf(self, subject: bytes, variation: _Variation, run: Run, rulebook: Rulebook) -> bytes:
-        """The leaf of the line that asked this about this subject in this run; empty where there is none."""
+    async def decision(
+        self, subject: bytes, variation: _Variation, run: Run, rulebook: Rulebook
+    ) -> Decision | None:
+        """What this was answered about this subject in this run; None where it could not be."""
         try:
             _, standings = await gather(
                 self._through(run.position), self._admission, subject, variation.question.sender
             )
-            decision = decide(rulebook, standings, variation.question, run.at_ms)
+            return decide(rulebook, standings, variation.question, run.at_ms)
         except InputError:
-            return b""
-        decided = decision_bytes(decision_body(decision))
-        return answer_leaf(subject, variation.digest, run.at_ms, run.position, decided)
+            return None
 
     def _through(
         self, position: int
@@ -188,6 +201,11 @@ class _Reading:
             return await self._snapshot.head(), standings
 
         return read
+
+
+def _leaf(subject: bytes, variation: _Variation, run: Run, decision: Decision) -> bytes:
+    decided = decision_bytes(decision_body(decision))
+    return answer_leaf(subject, variation.digest, run.at_ms, run.position, decided)
 
 
 def _places(leaves: bytes) -> dict[bytes, int]:

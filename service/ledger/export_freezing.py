@@ -178,7 +178,7 @@ class Freezer:
         if not scope.addresses:
             return [], 0
         places = {self._proofs.subject_of(address): place for place, address in enumerate(scope.addresses)}
-        found = await self._search.concerning(snapshot, list(places), size, hold)
+        found = await self._search.concerning(snapshot, list(places), size, hold=hold)
         files: list[File] = []
         shown: Counter[bytes] = Counter()
         for line in found.lines:
@@ -267,6 +267,7 @@ class Freezer:
             subjects=tuple(self._proofs.subject_of(address).hex() for address in scope.addresses),
             log=pinned.has_log,
             unsearched=unsearched,
+            held_sizes=tuple(sorted(set(scope.held_sizes))),
             disclosed=scope.disclose,
             language=scope.language,
             size=pinned.size,

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from service.ledger.campaign_prove import CampaignProofs
 from service.ledger.catalogue import Catalogue
 from service.ledger.exports import Exports
 from service.ledger.opening import Opener
@@ -29,8 +28,8 @@ async def open_exports(settings: Settings, dsn: str) -> AsyncIterator[Exports]:
         appender = parts.appender(failpoint(settings.crash_at), UNMETERED)
         opener, catalogue = Opener(parts.sealer), Catalogue(parts.store)
         proofs = Proofs(parts.store, parts.keys, parts.admission, catalogue, opener=opener, clock=parts.clock)
-        lines = CampaignProofs(parts.store, parts.campaigns, parts.keys, opener, proofs)
+        search = parts.searching(proofs, opener, catalogue)
         try:
-            yield parts.exporting(appender, proofs, lines, catalogue)
+            yield parts.exporting(appender, proofs, search, catalogue)
         finally:
             await appender.drain()

@@ -135,12 +135,16 @@ class LedgerParts:
             self.store, self.admission, opener, erasing, rows=self.erasures, kept=self.erased
         )
 
+    def searching(self, proofs: Proofs, opener: Opener, catalogue: Catalogue) -> CampaignSearch:
+        """The search for the lines of campaigns that asked about somebody, with their proofs."""
+        lines = CampaignProofs(self.store, self.campaigns, self.keys, opener, proofs)
+        return CampaignSearch(self.campaigns, lines, self.admission, opener, catalogue)
+
     def exporting(
-        self, appender: Appender, proofs: Proofs, lines: CampaignProofs, catalogue: Catalogue
+        self, appender: Appender, proofs: Proofs, search: CampaignSearch, catalogue: Catalogue
     ) -> Exports:
         """The exports of this ledger."""
         store, keys, opener = self.store, self.keys, Opener(self.sealer)
-        search = CampaignSearch(self.campaigns, lines, self.admission, opener, catalogue)
         freezer = Freezer(store, keys, proofs, self.campaigns, search, catalogue)
         freezer.printer = print_report if can_print() else None
         return Exports(
@@ -170,7 +174,7 @@ class LedgerParts:
         parts = CampaignParts(
             self.campaigns, keys, admission, catalogue, appender, self.clock, os.urandom, meter
         )
-        campaign_proofs = CampaignProofs(store, self.campaigns, keys, opener, proofs)
+        search = self.searching(proofs, opener, catalogue)
         unsubscribe = Unsubscribe(store, keys, admission, catalogue, appender, clock=self.clock)
         unsubscribe.meter = meter
         return LedgerServices(
@@ -182,8 +186,8 @@ class LedgerParts:
             checks=checks,
             proofs=proofs,
             campaigns=Campaigns(parts),
-            campaign_proofs=campaign_proofs,
-            exports=self.exporting(appender, proofs, campaign_proofs, catalogue),
+            campaign_proofs=search.proofs,
+            exports=self.exporting(appender, proofs, search, catalogue),
             published=PublishedLog(store),
             unsubscribe=unsubscribe,
             feed=Feed(store, opener, bell),
@@ -191,7 +195,7 @@ class LedgerParts:
             publications=Publications(store, opener, admission),
             rehearsal=Rehearsal(store, admission, catalogue, opener, clock=now_ms, stopwatch=time.monotonic),
             erasures=self.erasing(appender),
-            lookup=Lookup(store, admission, opener, catalogue, checks),
+            lookup=Lookup(store, admission, opener, catalogue, checks, search=search),
             kept_answers=KeptAnswers(self.answers, keys, clock=now_ms, random=os.urandom),
             subscriptions=self.subscriptions,
             webhook_key=webhook_signing_key(keys.wrapping_key).public_key(),

@@ -50,6 +50,24 @@ async def test_everything_held_of_a_person_is_told_with_the_ground_of_each_messa
     assert "Acme B.V. heeft u een bericht gestuurd" in (await found(service, language="nl"))["letter"]["text"]
 
 
+async def test_the_mailings_before_which_a_person_was_asked_about_are_told(service: Service) -> None:
+    await service.record(grant())
+    defaults = {name: value for name, value in question().items() if name != "address"}
+    other = {"address": {"kind": "email", "value": "other@example.org"}}
+    body = {"defaults": defaults, "checks": [other, {"address": JANE}]}
+    mailed = (await service.client.post("/v1/checks/batch", json=body)).json()["summary"]["campaign"]
+    await service.record(withdrawal())
+    file = await found(service)
+    (line,) = file["campaigns"]
+    assert (line["campaign"], line["line"], line["decision"]) == (mailed, 2, "allow")
+    assert line["explanation"] in file["letter"]["text"]
+    proof = {"campaign": mailed, "line": line["line"], "address": JANE}
+    proved = await service.client.post("/v1/proofs", json=proof)
+    assert verify_bundle(proved.content).verified
+    assert "Verzendingen waarvoor is gevraagd" in (await found(service, language="nl"))["letter"]["html"]
+    assert (await found(service, address=other["address"]))["campaigns"][0]["decision"] == "deny"
+
+
 async def test_a_withdrawal_after_a_message_does_not_make_the_message_wrong(service: Service) -> None:
     for event in (grant(), SENT, withdrawal()):
         await service.record(event)

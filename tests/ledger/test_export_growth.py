@@ -15,6 +15,7 @@ from service.core.notes import Signer
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.export_freezing import checkpoint_of
 from service.ledger.export_ports import Scope
+from service.ledger.report.page import WORDS
 from tests.support.databases import a_database
 from tests.support.exported import a_service, audited, codes, exported, files_of, signed, size_of, verified
 from tests.support.http_service import grant
@@ -63,6 +64,11 @@ def test_an_export_that_was_told_of_a_checkpoint_proves_that_it_begins_the_log(g
         report = judge(grown.told, key, held=grown.note)
         assert (report.sound, report.level) == (True, "L2"), report.findings
     assert verified(grown.told, key).level == "L1"
+
+
+def test_the_report_of_it_says_that_this_can_be_shown(grown: Grown) -> None:
+    for raw, levels in ((grown.told, 2), (grown.untold, 1)):
+        assert files_of(raw)[at.REPORT].decode().count(WORDS["en"].shown) == levels
 
 
 def test_an_export_that_was_not_says_how_to_ask_for_one(grown: Grown) -> None:

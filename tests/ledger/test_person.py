@@ -11,12 +11,15 @@ import pytest
 from service.core.events import SubmittedEvent
 from service.core.events import configuration as c
 from service.core.law.explanation import Language
+from service.ledger.campaign_prove import CampaignProofs
+from service.ledger.campaign_search import CampaignSearch
 from service.ledger.person import iso27560
 from service.ledger.person.dutch import DUTCH
 from service.ledger.person.english import ENGLISH
 from service.ledger.person.file import Lookup, PersonFile, Recipient
 from service.ledger.person.iso27560 import consent_records
 from service.ledger.person.letter import letter, sentences
+from tests.support.memory_campaigns import MemoryCampaigns
 from tests.support.small_ledger import GRANT, SmallLedger, a_small_ledger, email
 
 JANE, LEFT, NOBODY = "jane@example.org", "left@example.org", "nobody@example.org"
@@ -30,7 +33,11 @@ MANDATORY = {
 
 
 async def file_of(ledger: SmallLedger, address: str = JANE) -> PersonFile:
-    lookup = Lookup(ledger.store, ledger.admission, ledger.opener, ledger.checks._catalogue, ledger.checks)  # noqa: SLF001 - the same
+    catalogue = ledger.checks._catalogue  # noqa: SLF001 - the same
+    campaigns = MemoryCampaigns(ledger.store)
+    lines = CampaignProofs(ledger.store, campaigns, ledger.keys, ledger.opener, ledger.proofs)
+    search = CampaignSearch(campaigns, lines, ledger.admission, ledger.opener, catalogue)
+    lookup = Lookup(ledger.store, ledger.admission, ledger.opener, catalogue, ledger.checks, search=search)
     return await lookup.look(ledger.address(address), HOME)
 
 

@@ -88,6 +88,19 @@ PERSON_FILE: Final[Json] = {
             "explanation": "Yes, this message may be sent.",
         }
     ],
+    "campaigns": [
+        {
+            "campaign": "0f" * 16,
+            "line": 301,
+            "sender": "acme",
+            "category": "newsletter",
+            "channel": "email",
+            "asked_at": "2026-11-23T12:00:00.000Z",
+            "decision": "allow",
+            "reason_code": "CONSENT",
+            "explanation": "Yes, this message may be sent.",
+        }
+    ],
     "forms": {},
     "senders": {},
     "linked_addresses": [],

@@ -63,7 +63,8 @@ class ExportBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     `from` and `to` are RFC 3339, of `recorded_at`; `to` is not included. `subjects`: the subject keys of the
     addresses asked for, in hex. `unsearched`: so many campaigns, the oldest, were not searched for lines
-    about them. `disclosed`: whether K_sub is in `keys.json`.
+    about them. `held_sizes`: of checkpoints that are proved to begin this log. `disclosed`: whether K_sub is
+    in `keys.json`.
     """
 
     format: Literal["consent-ledger/export/1"] = "consent-ledger/export/1"
@@ -76,6 +77,7 @@ class ExportBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     subjects: tuple[str, ...] = ()
     log: bool
     unsearched: int = 0
+    held_sizes: tuple[int, ...] = ()
     disclosed: bool
     language: Literal["en", "nl"]
     size: Annotated[int, Meta(ge=1)]

@@ -19,6 +19,7 @@ from service.core.law.question import parse_question
 from service.core.records import parse_record
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.admission import Admission
+from service.ledger.campaign_search import LINES_AT_ONCE_MAX, CampaignSearch, FoundLine
 from service.ledger.catalogue import Catalogue, Sender
 from service.ledger.check import LINKED_SUBJECTS_MAX, Asked, Checks
 from service.ledger.opening import History, Opener
@@ -67,7 +68,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class PersonFile:
-    """What is held. `events` are in the order of the log; `linked` are further addresses of the person."""
+    """What is held. `events` are in the order of the log; `linked` are further addresses of the person.
+
+    `campaigns`: the mailings before which it was asked about, newest first; `unsearched`: so many older ones
+    were not searched.
+    """
 
     origin: str
     address: CanonicalAddress
@@ -80,6 +85,8 @@ class PersonFile:
     forms: Mapping[str, Form]
     senders: Mapping[str, Sender]
     answers: tuple[Answered, ...]
+    campaigns: tuple[FoundLine, ...]
+    unsearched: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +101,21 @@ class Lookup:
     """Looks a person up; whoever calls it has the right to."""
 
     def __init__(
-        self, store: Store, admission: Admission, opener: Opener, catalogue: Catalogue, checks: Checks
+        self,
+        store: Store,
+        admission: Admission,
+        opener: Opener,
+        catalogue: Catalogue,
+        checks: Checks,
+        *,
+        search: CampaignSearch,
     ) -> None:
         self._store = store
         self._admission = admission
         self._opener = opener
         self._catalogue = catalogue
         self._checks = checks
+        self._search = search
 
     async def look(self, address: CanonicalAddress, recipient: Recipient) -> PersonFile:
         """Everything held of this address. Raises `UnavailableError` and `ForkError`."""
@@ -108,6 +123,7 @@ class Lookup:
         async with self._store.snapshot() as snapshot:
             head = await snapshot.head()
             histories = await self._histories(snapshot, key)
+            asked = await self._search.concerning(snapshot, [key], head.size, lines_max=LINES_AT_ONCE_MAX)
         events = _events(key, histories)
         forms = await self._catalogue.forms(
             named_forms(event for history in histories.values() for event in history.logged)
@@ -126,6 +142,8 @@ class Lookup:
             forms=forms,
             senders=await self._catalogue.senders(),
             answers=await self._answers(address, events, forms, recipient),
+            campaigns=asked.lines,
+            unsearched=asked.unsearched,
         )
 
     async def _histories(self, snapshot: Snapshot, key: bytes) -> dict[bytes, History]:

@@ -81,6 +81,8 @@ def _sections(file: PersonFile, frame: Frame, teller: Teller) -> Iterator[Sectio
         yield Section(frame.forms, (frame.forms_lead,), quotes=quotes)
     if file.answers:
         yield Section(frame.now, tuple(_now(each, frame, teller) for each in file.answers))
+    if file.campaigns or file.unsearched:
+        yield Section(frame.mailings, tuple(_mailings(file, frame, teller)))
     evidence = [held for held in file.events if held.evidence is not None]
     if evidence:
         yield Section(frame.evidence, quotes=tuple(_evidence(held, frame) for held in evidence))
@@ -108,6 +110,20 @@ def _now(each: Answered, frame: Frame, teller: Teller) -> str:
         channel=channel,
         why=explain(each.now, frame.language).text,
     )
+
+
+def _mailings(file: PersonFile, frame: Frame, teller: Teller) -> Iterator[str]:
+    yield frame.mailings_found
+    for line in file.campaigns:
+        yield frame.mailing.format(
+            day=teller.words.day(line.decision.evaluated_at_ms),
+            sender=teller.sender(line.question.sender),
+            what=line.question.category,
+            channel=teller.words.by.get(line.question.channel, line.question.channel),
+            why=explain(line.decision, frame.language).text,
+        )
+    if file.unsearched:
+        yield frame.mailings_unsearched.format(count=file.unsearched)
 
 
 def _dated(held: HeldEvent, teller: Teller, frame: Frame) -> tuple[str, str, str]:

@@ -26,6 +26,10 @@ class Frame(Struct, frozen=True, kw_only=True):
     unticked: str
     now: str
     may: str
+    mailings: str
+    mailing: str
+    mailings_found: str
+    mailings_unsearched: str
     evidence: str
     evidence_of: str
     rights_title: str
@@ -54,6 +58,13 @@ FRAMES: Final[dict[Language, Frame]] = {
         unticked="[ ]",
         now="May we mail you today?",
         may="“{what}” from {sender} by {channel}: {why}",
+        mailings="Mailings before which we asked whether you may be written to",
+        mailing="{day}: “{what}” from {sender} by {channel}: {why}",
+        mailings_found=(
+            "Our mailings keep no addresses; these are the ones that asked about you what they asked about "
+            "everybody, or the same of another country or kind of recipient."
+        ),
+        mailings_unsearched="{count} older mailings were not searched.",
         evidence="What was kept as evidence",
         evidence_of="With entry {index}",
         rights_title="Your rights",
@@ -87,6 +98,13 @@ FRAMES: Final[dict[Language, Frame]] = {
         unticked="[ ]",
         now="Mogen wij u vandaag berichten sturen?",
         may="“{what}” van {sender} per {channel}: {why}",
+        mailings="Verzendingen waarvoor is gevraagd of wij u mogen schrijven",
+        mailing="{day}: “{what}” van {sender} per {channel}: {why}",
+        mailings_found=(
+            "Onze verzendingen bewaren geen adressen; dit zijn die waarin over u hetzelfde is gevraagd als "
+            "over iedereen, of hetzelfde voor een ander land of soort ontvanger."
+        ),
+        mailings_unsearched="{count} oudere verzendingen zijn niet doorzocht.",
         evidence="Wat als bewijs is bewaard",
         evidence_of="Bij nummer {index}",
         rights_title="Uw rechten",

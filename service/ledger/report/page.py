@@ -111,7 +111,7 @@ def _covers(words: Words, body: ExportBody, teller: Teller) -> str:
 
 
 def _proved(words: Words, body: ExportBody) -> Markup:
-    possible = {"L1": True, "L2": body.log, "L3": body.scope == "ledger"}
+    possible = {"L1": True, "L2": body.log or bool(body.held_sizes), "L3": body.scope == "ledger"}
     levels = [
         tag(
             "li",
