@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,9 +15,7 @@ from service.core.entries import recorded_at_ms
 from service.core.errors import ForkError, FormatError, NotFoundError, QuestionError
 from service.core.export import contents as at
 from service.core.law.question import parse_question
-from service.core.merkle import plan_consistency, prove_consistency
 from service.core.notes import parse_note, with_signatures
-from service.core.witness import AddCheckpoint, encode_add_checkpoint
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.campaign_ports import CampaignStore
 from service.ledger.campaign_search import CampaignSearch
@@ -25,6 +23,7 @@ from service.ledger.catalogue import Catalogue, Sender
 from service.ledger.check import Asked
 from service.ledger.cloud_events import time_of
 from service.ledger.configure import read_form
+from service.ledger.export_attested import attested_files
 from service.ledger.export_files import File, Pinned, documents_below
 from service.ledger.export_ports import Printer, Scope
 from service.ledger.export_readme import readme
@@ -98,8 +97,10 @@ class Freezer:
                 code="in_future",
             )
 
-    async def freeze(self, scope: Scope, hold: Hold) -> Frozen:
+    async def freeze(self, scope: Scope, hold: Hold, earlier: Sequence[int] = ()) -> Frozen:
         """Read one state and make what it alone can give; `hold` is called now and then while it takes long.
+
+        `earlier`: sizes of states that others hold, from which growth is proved where the log is not in it.
 
         Raises `NotFoundError` for a checkpoint or campaign that does not exist, `QuestionError` for a
         question that cannot be decided, and `ForkError`.
@@ -109,8 +110,7 @@ class Freezer:
             last = (await snapshot.entries_at([size - 1]))[size - 1]
             moment = recorded_at_ms(last.entry)
             documents = await _documents(snapshot, size)
-            attested = await self._attested(snapshot, size)
-            attested += await self._consistency(snapshot, scope, size, note)
+            attested = await attested_files(snapshot, scope, size, note, earlier)
             bundles: list[File] = []
             for address in scope.addresses:
                 if len(bundles) % _HOLD_EVERY == 0:
@@ -227,33 +227,16 @@ class Freezer:
         cosigned, lines = await snapshot.cosignatures(size)
         return size, with_signatures(note, lines if cosigned == size else ())
 
-    @staticmethod
-    async def _attested(snapshot: Snapshot, size: int) -> list[File]:
-        """What others attested of the log up to this size: the newest cosigned state and time stamp."""
-        files: list[File] = []
-        cosigned, lines = await snapshot.cosignatures(size)
-        if 0 < cosigned < size and (note := await snapshot.checkpoint(cosigned)) is not None:
-            files.append((at.WITNESSED, with_signatures(note, lines)))
-        stamps = await snapshot.timestamps(1, size, 1)
-        return files + [(at.timestamp_name(row.size), row.token) for row in stamps]
-
-    @staticmethod
-    async def _consistency(snapshot: Snapshot, scope: Scope, size: int, note: bytes) -> list[File]:
-        """That the states somebody holds are the beginning of this one."""
-        files: list[File] = []
-        for old in sorted({held for held in scope.held_sizes if held < size}):
-            hashes = await snapshot.hashes(plan_consistency(old, size))
-            proof = tuple(prove_consistency(old, size, hashes))
-            files.append((at.consistency_name(old), encode_add_checkpoint(AddCheckpoint(old, proof, note))))
-        return files
-
     async def _bundle(
         self, snapshot: Snapshot, scope: Scope, address: CanonicalAddress, moment: int
     ) -> bytes:
-        if scope.question is None:
-            return await self._proofs.bundle(address, disclose=scope.disclose, snapshot=snapshot)
-        asked = Asked(parse_question(scope.question), address, at_ms=moment, with_token=False)
-        return await self._proofs.bundle(asked, disclose=scope.disclose, snapshot=snapshot)
+        asked: CanonicalAddress | Asked = address
+        if scope.question is not None:
+            asked = Asked(parse_question(scope.question), address, at_ms=moment, with_token=False)
+        held_size = max(scope.held_sizes, default=None)
+        return await self._proofs.bundle(
+            asked, disclose=scope.disclose, held_size=held_size, snapshot=snapshot
+        )
 
     def _body(self, pinned: Pinned, moment: int, unsearched: int) -> at.ExportBody:
         scope = pinned.scope

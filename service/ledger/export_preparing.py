@@ -13,6 +13,7 @@ from service.core.export.archive import directory, pack
 from service.core.export.manifest import MANIFEST, NOTE, manifest_bytes, sign_manifest
 from service.ledger.admission import Admission
 from service.ledger.append import Appender
+from service.ledger.export_attested import earlier_sizes
 from service.ledger.export_files import Files
 from service.ledger.export_freezing import Freezer, checkpoint_of, read_scope
 from service.ledger.export_ports import ExportRow, ExportStore, FileRow, Scope
@@ -106,7 +107,8 @@ class Preparer:
         async def hold() -> None:
             await self._exports.hold(row.export_id, self._parts.clock() + LEASE_MS)
 
-        frozen = await self._parts.freezer.freeze(scope, hold)
+        earlier = earlier_sizes(await self._exports.find())
+        frozen = await self._parts.freezer.freeze(scope, hold, earlier)
         files: list[FileRow] = []
         offset = 0
         for number, (name, body) in enumerate(frozen.files):

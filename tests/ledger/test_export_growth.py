@@ -12,6 +12,7 @@ from service.core.checkpoint import Checkpoint, sign_checkpoint
 from service.core.errors import QuestionError
 from service.core.export import contents as at
 from service.core.notes import Signer
+from service.core.verifier import verify_bundle
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.export_freezing import checkpoint_of
 from service.ledger.export_ports import Scope
@@ -31,6 +32,7 @@ class Grown:
     note: bytes
     told: bytes
     untold: bytes
+    of_told: bytes
 
     @property
     def held(self) -> Checkpoint:
@@ -52,7 +54,8 @@ def grown(
                 exports, Scope("addresses", (JANE,), held_sizes=(checkpoint_of(note).size,))
             )
             untold = await exported(exports, Scope("addresses", (JANE,)))
-            return Grown(ledger.keys.signer, note, told, untold)
+            received = files_of(told)[at.CHECKPOINT]
+            return Grown(ledger.keys.signer, note, told, untold, received)
 
     with a_database(server_dsn, template=migrated_template) as dsn:
         yield asyncio.run(make(dsn))
@@ -77,6 +80,17 @@ def test_an_export_that_was_not_says_how_to_ask_for_one(grown: Grown) -> None:
     (check,) = [each for each in report.checks if each.name == "checkpoint held before"]
     assert check.outcome == "not checked"
     assert f"--held-size {grown.held.size}" in check.detail
+
+
+def test_whoever_received_an_export_before_need_not_ask(grown: Grown) -> None:
+    for judge in (verified, audited):
+        report = judge(grown.untold, grown.signer.verifier, held=grown.of_told)
+        assert (report.sound, report.level) == (True, "L2"), report.findings
+
+
+def test_a_bundle_that_is_taken_out_reaches_level_2_by_itself(grown: Grown) -> None:
+    raw, key = files_of(grown.told)[at.bundle_name(1)], grown.signer.verifier
+    assert verify_bundle(raw, verifiers=[key], held=grown.note).level == "L2"
 
 
 @pytest.mark.parametrize("change", ["another history", "a hash", "a size", "nothing"])
