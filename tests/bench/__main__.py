@@ -21,6 +21,7 @@ from tests.bench.bench_bundle import measure_bundle
 from tests.bench.bench_decide import measure_decide
 from tests.bench.bench_delivery import measure_delivery
 from tests.bench.bench_export import measure_export
+from tests.bench.bench_exporting import measure_exporting
 from tests.bench.bench_known_unknown import measure_unknown
 from tests.bench.bench_replay import measure_replay
 from tests.bench.bench_service import measure_appends, measure_checks
@@ -35,7 +36,7 @@ SERVED: dict[str, Served] = {
     "unknown": measure_unknown,
     "streams": measure_streams,
 }
-PARTS = (*SERVED, "decide", "unsubscribe", "bundle", "replay", "export", "delivery")
+PARTS = (*SERVED, "decide", "unsubscribe", "bundle", "replay", "export", "exporting", "delivery")
 CAMPAIGN = "campaign"
 
 
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a third of the requests")
     parser.add_argument("--lines", type=int, default=1_000_000, help="of the campaign, and as many subjects")
     parser.add_argument("--subjects", type=int, default=10_000, help="subjects beside the bundle's person")
-    parser.add_argument("--events", type=int, default=100_000, help="in the export that is audited")
+    parser.add_argument("--events", type=int, default=100_000, help="in the export that is made, or audited")
     options = parser.parse_args()
     if unknown := set(options.parts) - {*PARTS, CAMPAIGN}:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join((*PARTS, CAMPAIGN))}")
@@ -80,6 +81,8 @@ def show_parts(options: argparse.Namespace) -> None:
         lines += measure_unsubscribe()
     if "export" in parts:
         lines += measure_export(20_000 if options.quick else options.events)
+    if "exporting" in parts:
+        lines += measure_exporting(20_000 if options.quick else options.events)
     if "bundle" in parts:
         lines += measure_bundle(options.subjects)
     if "replay" in parts:
