@@ -272,6 +272,12 @@ def test_a_list_without_headings_has_to_be_explained(program: Program, tmp_path:
     assert counts(program, given, *EXPORTED, "--map", "address=2", "--map", "status=1")["no"] == 2
 
 
+def test_a_list_of_nothing_but_addresses_explains_itself(program: Program, tmp_path: Path) -> None:
+    given = a_list(tmp_path / "list.csv", "only-2@example.org", header="only-1@example.org")
+    assert counts(program, given, *EXPORTED)["D"] == 2
+    assert counts(program, given, *EXPORTED, "--status", "unsubscribed")["no"] == 2
+
+
 def test_a_list_in_which_nobody_says_no_is_wondered_at(program: Program, tmp_path: Path) -> None:
     given = a_list(tmp_path / "list.csv", "a@example.org,x", header="email,abgemeldet am")
     assert "No column tells who said no" in program.run(given, *EXPORTED).stderr

@@ -1,5 +1,8 @@
 """Lists as they really are: bytes of any kind, each row told apart, and nothing that stops the reading."""
 
+import gzip
+import io
+import zipfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.cli.check_file.table import open_table
 from service.cli.import_list.reading import open_sheet, unguarded
 
 PIECES = (
@@ -38,6 +42,55 @@ def test_no_bytes_break_the_reading(folder: Path, raw: bytes, name: str) -> None
     assert all(a.last_line < b.first_line for a, b in pairwise(rows))
     for heading in sheet.header:
         heading.encode()
+
+
+def packed(*names: str) -> bytes:
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name in names:
+                archive.writestr(name, "email\na@example.org\n")
+        return file.getvalue()
+
+
+NO_LISTS = {
+    "an Excel workbook: save it as CSV": packed("[Content_Types].xml", "xl/workbook.xml"),
+    "an Excel workbook of the old kind": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+    "a spreadsheet of LibreOffice": packed("mimetype", "META-INF/opendocument.xml"),
+    "a zip: unpack it": packed("subscribed.csv", "unsubscribed.csv"),
+    "compressed": gzip.compress(b"email\na@example.org\n"),
+    "a PDF": b"%PDF-1.7\n",
+    "HTML": b"\xef\xbb\xbf<html><table><tr><td>email</td></tr></table></html>",
+    "--encoding utf-16-le": "email\r\na@example.org\r\n".encode("utf-16-le"),
+    "--encoding utf-16-be": "email\r\na@example.org\r\n".encode("utf-16-be"),
+    "is empty": b"",
+}
+
+
+@pytest.mark.parametrize(("told", "raw"), NO_LISTS.items(), ids=NO_LISTS)
+def test_what_is_no_list_is_told_by_its_name_with_what_to_do(tmp_path: Path, told: str, raw: bytes) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(raw)
+    with pytest.raises(click.ClickException, match=told):
+        open_sheet(path, None)
+    with pytest.raises(click.ClickException, match=told):
+        open_table(path, column=None, encoding=None, channel="email")
+
+
+def test_what_was_said_of_the_encoding_is_not_doubted(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes("email\r\na@example.org\r\n".encode("utf-16-le"))
+    assert open_sheet(path, "utf-16-le").rows == 1
+
+
+def test_the_line_by_which_excel_is_told_the_delimiter_is_no_row(tmp_path: Path) -> None:
+    raw = b'\xef\xbb\xbfsep=;\r\nE-mailadres;Naam\r\na@example.org;"Bee, Ann, and Co, and more"\r\n'
+    cells = {"E-mailadres": "a@example.org", "Naam": "Bee, Ann, and Co, and more"}
+    assert read(tmp_path / "list.csv", raw) == [("3", cells)]
+    table = open_table(tmp_path / "list.csv", column=None, encoding=None, channel="email")
+    assert (table.header, [table.address_of(row) for row in table.read()]) == (
+        ["E-mailadres", "Naam"],
+        ["a@example.org"],
+    )
 
 
 def read(path: Path, raw: bytes) -> list[tuple[str, dict[str, str] | str]]:

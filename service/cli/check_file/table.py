@@ -11,6 +11,8 @@ from typing import Final
 
 import click
 
+from service.cli.check_file.files import require_text
+
 CELL_CHARS_MAX: Final = 1_000_000
 
 BOMS: Final = (
@@ -37,6 +39,9 @@ _PHONE_NAMES: Final = frozenset(
 _ANY_NAMES: Final = frozenset({"address", "adres", "recipient", "contact"})
 # What a spreadsheet would run (OWASP, CSV injection). A bare E.164 number is only a number and stays one.
 _FORMULA: Final = re.compile(r"^[=+\-@\t\r\n]")
+_SEPARATOR: Final = re.compile(rf"sep=([{re.escape(_DELIMITERS)}])\r?\n")
+SEPARATOR_ROW: Final = ["sep=", ""]
+"""The first line by which Excel is told the delimiter, as a row."""
 _NUMBER: Final = re.compile(r"\+[0-9]{5,15}")
 
 
@@ -67,6 +72,7 @@ class Table:
 
 def open_table(path: Path, *, column: str | None, encoding: str | None, channel: str) -> Table:
     """Find out how a list is written. Raises `click.ClickException` where that would have to be guessed."""
+    require_text(path, encoding)
     found, digest = _encoding(path)
     chosen = encoding or found or "latin-1"
     try:
@@ -119,7 +125,10 @@ def _encoding(path: Path) -> tuple[str | None, str]:
 
 
 def delimiter_of(sample: str) -> str:
-    """The one that stands most often in the first row, outside quotes."""
+    """That of Excel's first line `sep=`, else what stands most often in the first row, outside quotes."""
+    said = _SEPARATOR.match(sample)
+    if said is not None:
+        return said[1]
     outside = re.sub(r'"(?:[^"]|"")*"', "", sample)
     first = next((line for line in outside.splitlines() if line.strip()), "")
     return max(_DELIMITERS, key=first.count)
@@ -128,8 +137,8 @@ def delimiter_of(sample: str) -> str:
 def _rows(path: Path, encoding: str, delimiter: str) -> Iterator[list[str]]:
     csv.field_size_limit(CELL_CHARS_MAX)
     with path.open(encoding=encoding, newline="") as file:
-        for row in csv.reader(file, delimiter=delimiter):
-            if any(cell.strip() for cell in row):
+        for number, row in enumerate(csv.reader(file, delimiter=delimiter)):
+            if any(cell.strip() for cell in row) and not (number == 0 and row == SEPARATOR_ROW):
                 yield row
 
 

@@ -162,6 +162,8 @@ def _mapping(sheet: Sheet, **options: Any) -> ColumnMap:  # noqa: ANN401 - optio
         if not equals:
             raise InputError("--map says MEANING=COLUMN")
         told.append((meaning.strip(), heading))
+    if not sheet.has_header and len(sheet.header) == 1:
+        told = told or [("address", sheet.header[0])]
     if not sheet.has_header and "address" not in dict(told):
         raise InputError("the list has no headings: say what its columns mean, as --map address=1")
     return map_columns(sheet.header, preset, told, options["status"], options["formats"])

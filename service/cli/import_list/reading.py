@@ -12,7 +12,8 @@ from typing import Final
 
 import click
 
-from service.cli.check_file.table import BOMS, delimiter_of, looks_like_address
+from service.cli.check_file.files import require_text
+from service.cli.check_file.table import BOMS, SEPARATOR_ROW, delimiter_of, looks_like_address
 
 CELL_CHARS_MAX: Final = 131_072
 NAMES_MAX: Final = 1_000
@@ -108,6 +109,7 @@ _OURS: Final = (LINE_COLUMN, PROBLEM_COLUMN)
 
 def open_sheet(path: Path, encoding: str | None) -> Sheet:
     """Find out how a list is written. Raises `click.ClickException` where that would have to be guessed."""
+    require_text(path, encoding)
     found, digest = _encoding(path)
     chosen = encoding or found
     try:
@@ -151,7 +153,7 @@ def _records(file: io.TextIOBase, delimiter: str) -> Iterator[tuple[int, int, li
         except csv.Error:
             yield first, reader.line_num, "this is no row of a CSV file: is a quotation mark left open?"
             continue
-        if any(cell.strip() for cell in cells):
+        if any(cell.strip() for cell in cells) and not (first == 1 and cells == SEPARATOR_ROW):
             yield first, reader.line_num, cells
 
 
