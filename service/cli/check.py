@@ -1,21 +1,23 @@
 """`consent-ledger check`: ask a running service."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from service.cli.remote import Service, service_options
+from service.cli.remote import asking, service_options
+from service.client import Answer
 
 DENY = 1
 _PIPED_WIDTH = 160
+_SECONDS = 15.0
 _MARKS = {"yes": ("yes", "green"), "no": ("no", "red"), "unknown": ("?", "yellow")}
 
 
@@ -80,27 +82,27 @@ def check(  # noqa: PLR0913 - options
     if (address is None) == (list_path is None):
         raise click.UsageError("give one ADDRESS, or a list with --file")
     if list_path is not None:
-        from service.cli.check_file.asking import Target  # noqa: PLC0415 - one address needs none of it
-        from service.cli.check_file.command import check_table  # noqa: PLC0415 - same
+        from service.cli.check_file.command import check_table  # noqa: PLC0415 - one address needs none of it
         from service.cli.check_file.table import open_table  # noqa: PLC0415 - same
 
         channel = asked["channel"] or "email"
         table = open_table(list_path, column=column, encoding=encoding, channel=channel)
         target = out or list_path.with_name(f"{list_path.stem}.answers.csv")
         defaults = _defaults(asked)
-        return check_table(Target(url, key), defaults, table, target, patience=patience, as_json=as_json)
+        with asking(url, key, without="do not send") as ledger:
+            return check_table(ledger, defaults, table, target, patience=patience, as_json=as_json)
     return _check_one(address or "", url, key, asked, as_json=as_json)
 
 
 def _check_one(address: str, url: str, key: str, asked: dict[str, str | None], *, as_json: bool) -> int:
     value = sys.stdin.readline().strip() if address == "-" else address
-    service = Service(url, key, without="do not send, and try again")
-    answer = service.call("POST", "/v1/checks", json.dumps(_question(value, asked)).encode())
+    with asking(url, key, without="do not send, and try again") as ledger:
+        answer = ledger.check(_question(value, asked), seconds=_SECONDS)
     if as_json:
-        click.echo(json.dumps(answer))
+        click.echo(msgspec.json.encode(answer))
     else:
         _show(answer)
-    return 0 if answer["decision"] == "allow" else DENY
+    return 0 if answer.allowed else DENY
 
 
 def _question(value: str, asked: dict[str, str | None]) -> dict[str, Any]:
@@ -123,13 +125,13 @@ def _defaults(asked: dict[str, str | None]) -> dict[str, Any]:
     return question | {name: given for name, given in optional.items() if given}
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: Answer) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PIPED_WIDTH)
-    style = "bold green" if answer["decision"] == "allow" else "bold red"
-    console.print(Text(f"{answer['decision'].upper()} ({answer['reason_code']})", style))
-    explanation = answer.get("explanation")
+    style = "bold green" if answer.allowed else "bold red"
+    console.print(Text(f"{answer.decision.upper()} ({answer.reason_code})", style))
+    explanation = answer.explanation
     if explanation is None:
         return
     console.print(Padding(Text(explanation["text"]), (1, 0)))

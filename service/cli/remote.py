@@ -3,10 +3,13 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
+
+from service.client import AwayError, Ledger, NoAnswerError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,6 +26,23 @@ def service_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+@contextmanager
+def asking(url: str, key: str, *, without: str) -> Iterator[Ledger]:
+    """A running service through its client, which believes signed answers alone.
+
+    Raises `click.ClickException` where there is no answer. `without`: what it means to get none.
+    """
+    try:
+        with Ledger(url, key) as ledger:
+            yield ledger
+    except AwayError as error:
+        raise click.ClickException(f"no answer from {url}: {without}") from error
+    except NoAnswerError as error:
+        raise click.ClickException(str(error)) from error
+    except ValueError as error:
+        raise click.ClickException(f"--url: {error}") from error
 
 
 class Service:

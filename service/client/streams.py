@@ -32,6 +32,7 @@ class _Said(msgspec.Struct):
 
     status: int = 0
     line: int = 0
+    campaign: str = ""
     problem: Problem | None = None
     receipt: Receipt | None = None
     summary: dict[str, Any] | None = None
@@ -117,7 +118,8 @@ async def _groups(items: Items) -> AsyncGenerator[list[dict[str, Any]], None]:
 class Campaign:
     """A campaign under way: iterate over its lines. `summary` is there when the last one has come.
 
-    What has come stands when it breaks off: every line is an answer of its own.
+    `id` is there with the first line: by it, and its number, a line is proved, also where the campaign broke
+    off. What has come stands then: every line is an answer of its own.
     """
 
     def __init__(self, transport: Transport, trust: Trust | None, defaults: Item, checks: Items) -> None:
@@ -126,6 +128,7 @@ class Campaign:
         self._header = _ENCODER.encode({"defaults": dict(defaults)}) + b"\n"
         self._window = _Window(checks)
         self._summary: Summary | None = None
+        self.id = ""
         self._line = 0
 
     @property
@@ -179,6 +182,7 @@ class Campaign:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise AwayError("a line of the campaign cannot be read") from error
         if said.line == 0:
+            self.id = said.campaign or self.id
             if said.summary is not None:
                 await self._end(said.summary)
             return None

@@ -141,6 +141,11 @@ class SyncCampaign:
         return self._crossing.over(self._ledger)
 
     @property
+    def id(self) -> str:
+        """As `Campaign.id`."""
+        return self._campaign.id
+
+    @property
     def summary(self) -> Summary:
         """What became of it. Raises `AwayError` while it is not complete."""
         return self._campaign.summary

@@ -4,7 +4,8 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,17 +13,18 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service.cli.check_file.asking import Answered, AwayError, Began, Ended, Target, ask
 from service.cli.check_file.job import Job
 from service.cli.check_file.table import Table
+from service.client import Ledger, NoAnswerError
 
 REFUSED: Final = 1
 FIRST_WAIT_SECONDS: Final = 1.0
 WAIT_SECONDS_MAX: Final = 30.0
+_ADDRESS_CHARS_SENT: Final = 321  # one more than an address may have: what is longer is refused anyway
 
 
 def check_table(
-    service: Target, question: dict[str, Any], table: Table, out: Path, *, patience: float, as_json: bool
+    ledger: Ledger, question: dict[str, Any], table: Table, out: Path, *, patience: float, as_json: bool
 ) -> int:
     """Answer a whole list. Returns 0, or 1 when some rows could not be answered.
 
@@ -39,16 +41,18 @@ def check_table(
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task("Checking", total=table.rows, completed=job.journal.rows)
             _patiently(
-                lambda: _run(service, question, table, job, lambda: progress.advance(task)),
+                lambda: _run(ledger, question, table, job, lambda: progress.advance(task)),
                 lambda: job.journal.rows,
                 progress.console.print,
                 patience,
             )
         job.finish()
-    except AwayError:
+    except NoAnswerError as failure:
+        if failure.retry_after is None:
+            raise
         done = job.journal.rows
         raise click.ClickException(
-            f"no answer from {service.url} for {patience:.0f} seconds: {done} of {table.rows} rows are done."
+            f"{failure}: no answer for {patience:.0f} seconds: {done} of {table.rows} rows are done."
             " Do not send to the others. Run the same command again to go on."
         ) from None
     finally:
@@ -60,18 +64,20 @@ def check_table(
 def _patiently(
     run: Callable[[], None], done: Callable[[], int], say: Callable[[str], None], patience: float
 ) -> None:
-    """Run, again after a while where the service was away. Raises `AwayError` when patience is at its end."""
+    """Run, and again where that may help. Raises `NoAnswerError` where not, or patience is at its end."""
     wait, since, before = FIRST_WAIT_SECONDS, time.monotonic(), done()
     while True:
         try:
             run()
-        except AwayError:
+        except NoAnswerError as failure:
+            if failure.retry_after is None:
+                raise
             if done() > before:  # it was there in between: patience begins anew
                 wait, since, before = FIRST_WAIT_SECONDS, time.monotonic(), done()
             left = since + patience - time.monotonic()
             if left <= 0:
                 raise
-            pause = min(wait, left)
+            pause = min(max(wait, failure.retry_after if failure.told else 0), left)
             say(f"The service is away after row {done():,}: trying again in {pause:.0f} s.")
             time.sleep(pause)
             wait = min(wait * 2, WAIT_SECONDS_MAX)
@@ -80,24 +86,35 @@ def _patiently(
 
 
 def _run(
-    service: Target, question: dict[str, Any], table: Table, job: Job, advance: Callable[[], None]
+    ledger: Ledger, question: dict[str, Any], table: Table, job: Job, advance: Callable[[], None]
 ) -> None:
     """Ask about every row that has no answer yet, as one campaign."""
-    rows = ((row, table.address_of(row)) for row in table.read(job.journal.rows))
+    rows = table.read(job.journal.rows)
     first = next(rows, None)
     if first is None:
         return
+    asked: deque[list[str]] = deque()
+
+    def checks() -> Iterator[dict[str, Any]]:
+        for row in itertools.chain([first], rows):
+            asked.append(row)
+            yield {"address": _address(table.address_of(row))}
+
+    campaign = ledger.campaign(question, checks())
     try:
-        for said in ask(service, question, itertools.chain([first], rows)):
-            if isinstance(said, Answered):
-                job.write(said.row, said.answer)
-                advance()
-            elif isinstance(said, Began):
-                job.begin_campaign(said.campaign)
-            elif isinstance(said, Ended):
-                job.end_campaign(said.summary)
+        for line in campaign:
+            if line.line == 1:
+                job.begin_campaign(campaign.id)
+            job.write(asked.popleft(), line)
+            advance()
+        job.end_campaign(campaign.summary)
     finally:
         job.keep()
+
+
+def _address(value: str) -> dict[str, str]:
+    kind = "phone" if value.startswith("+") else "email"
+    return {"kind": kind, "value": value[:_ADDRESS_CHARS_SENT]}
 
 
 def _tell(job: Job, out: Path, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from service.cli.check_file.table import Table, safe
+from service.client import Line, Summary
 from service.wiring.durable import replace_durably
 
 COLUMNS: Final = ("decision", "reason_code", "needs_human", "expires_at", "problem")
@@ -99,24 +100,24 @@ class Job:
         self.journal.campaigns.append(CampaignDone(campaign, self.journal.rows + 1))
         self._keep_journal()
 
-    def write(self, row: Sequence[str], answer: dict[str, Any]) -> None:
+    def write(self, row: Sequence[str], line: Line) -> None:
         """Write one answered row. Only what the service allowed is an allow."""
         counts = self.journal
-        if answer["status"] == 200 and answer["decision"] == "allow":  # noqa: PLR2004 - an answer
+        if line.allowed:
             counts.allowed += 1
-        elif answer["status"] == 200:  # noqa: PLR2004 - an answer
+        elif line.answer is not None:
             counts.denied += 1
         else:
             counts.refused += 1
-        self._writer.writerow([*map(safe, row), *_cells(answer)])
+        self._writer.writerow([*map(safe, row), *_cells(line)])
         counts.rows += 1
         self._fresh += 1
         if self._fresh >= _ROWS_KEPT_AT_ONCE:
             self.keep()
 
-    def end_campaign(self, summary: dict[str, Any]) -> None:
+    def end_campaign(self, summary: Summary) -> None:
         """Note what the service said of the campaign as a whole."""
-        self.journal.campaigns[-1].summary = summary
+        self.journal.campaigns[-1].summary = msgspec.to_builtins(summary)
         self.keep()
 
     def keep(self) -> None:
@@ -150,9 +151,9 @@ class Job:
         replace_durably(self._journal_path, msgspec.json.encode(self.journal))
 
 
-def _cells(answer: dict[str, Any]) -> list[str]:
-    if answer["status"] != 200:  # noqa: PLR2004 - an answer
-        problem = answer["problem"]
-        return ["refused", "", "", "", str(problem.get("detail") or problem["title"])]
-    human = "yes" if answer["needs_human"] else "no"
-    return [answer["decision"], answer["reason_code"], human, answer["expires_at"] or "", ""]
+def _cells(line: Line) -> list[str]:
+    answer, problem = line.answer, line.problem
+    if answer is None:
+        return ["refused", "", "", "", (problem.detail or problem.title) if problem is not None else ""]
+    human = "yes" if answer.needs_human else "no"
+    return [answer.decision, answer.reason_code, human, answer.expires_at or "", ""]
