@@ -42,3 +42,10 @@ async def attested_files(
         proof = tuple(prove_consistency(old, size, hashes))
         files.append((at.consistency_name(old), encode_add_checkpoint(AddCheckpoint(old, proof, note))))
     return files
+
+
+def proved_sizes(scope: Scope, attested: Iterable[File]) -> tuple[int, ...]:
+    """Of which older states these files prove that they begin the export's, and what was asked for."""
+    names = {name for name, _ in attested}
+    proved = {int(name.rpartition("/")[2]) for name in names if name.startswith(at.consistency_name(0)[:-1])}
+    return tuple(sorted(proved | set(scope.held_sizes)))

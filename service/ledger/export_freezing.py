@@ -23,7 +23,7 @@ from service.ledger.catalogue import Catalogue, Sender
 from service.ledger.check import Asked
 from service.ledger.cloud_events import time_of
 from service.ledger.configure import read_form
-from service.ledger.export_attested import attested_files
+from service.ledger.export_attested import attested_files, proved_sizes
 from service.ledger.export_files import File, Pinned, documents_below
 from service.ledger.export_ports import Printer, Scope
 from service.ledger.export_readme import readme
@@ -123,7 +123,7 @@ class Freezer:
         if scope.campaign is not None:
             count, campaign = await self._campaign(scope.campaign)
             pinned = replace(pinned, campaign_count=count)
-        body = self._body(pinned, moment, unsearched)
+        body = self._body(pinned, moment, unsearched, proved_sizes(scope, attested))
         report = await self._report(body, note, [raw for _, raw in bundles], lines)
         files: list[File] = [
             (at.README, readme(body, body.language).encode()),
@@ -238,7 +238,9 @@ class Freezer:
             asked, disclose=scope.disclose, held_size=held_size, snapshot=snapshot
         )
 
-    def _body(self, pinned: Pinned, moment: int, unsearched: int) -> at.ExportBody:
+    def _body(
+        self, pinned: Pinned, moment: int, unsearched: int, held_sizes: tuple[int, ...]
+    ) -> at.ExportBody:
         scope = pinned.scope
         return at.ExportBody(
             origin=self._keys.origin,
@@ -250,7 +252,7 @@ class Freezer:
             subjects=tuple(self._proofs.subject_of(address).hex() for address in scope.addresses),
             log=pinned.has_log,
             unsearched=unsearched,
-            held_sizes=tuple(sorted(set(scope.held_sizes))),
+            held_sizes=held_sizes,
             disclosed=scope.disclose,
             language=scope.language,
             size=pinned.size,

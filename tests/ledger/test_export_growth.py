@@ -33,6 +33,7 @@ class Grown:
     told: bytes
     untold: bytes
     of_told: bytes
+    first: bytes
 
     @property
     def held(self) -> Checkpoint:
@@ -50,12 +51,13 @@ def grown(
             note = await ledger.published.checkpoint()
             for number in range(5):
                 await service.record(grant(f"later-{number}"))
+            first = await exported(exports, Scope("addresses", (JANE,)))
             told = await exported(
                 exports, Scope("addresses", (JANE,), held_sizes=(checkpoint_of(note).size,))
             )
             untold = await exported(exports, Scope("addresses", (JANE,)))
             received = files_of(told)[at.CHECKPOINT]
-            return Grown(ledger.keys.signer, note, told, untold, received)
+            return Grown(ledger.keys.signer, note, told, untold, received, first)
 
     with a_database(server_dsn, template=migrated_template) as dsn:
         yield asyncio.run(make(dsn))
@@ -70,7 +72,7 @@ def test_an_export_that_was_told_of_a_checkpoint_proves_that_it_begins_the_log(g
 
 
 def test_the_report_of_it_says_that_this_can_be_shown(grown: Grown) -> None:
-    for raw, levels in ((grown.told, 2), (grown.untold, 1)):
+    for raw, levels in ((grown.told, 2), (grown.first, 1)):
         assert files_of(raw)[at.REPORT].decode().count(WORDS["en"].shown) == levels
 
 
@@ -86,6 +88,8 @@ def test_whoever_received_an_export_before_need_not_ask(grown: Grown) -> None:
     for judge in (verified, audited):
         report = judge(grown.untold, grown.signer.verifier, held=grown.of_told)
         assert (report.sound, report.level) == (True, "L2"), report.findings
+    body = at.read_body(files_of(grown.untold)[at.EXPORT], at.ExportBody)
+    assert body.held_sizes[-1] == checkpoint_of(grown.of_told).size
 
 
 def test_a_bundle_that_is_taken_out_reaches_level_2_by_itself(grown: Grown) -> None:
