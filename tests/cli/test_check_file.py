@@ -214,6 +214,7 @@ class _Unfinished(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         assert isinstance(self.server, _CutOffServer)
+        self.read_body()
         first = self.server.answered == 0
         self.server.answered += 1
         self.send_response(200 if first else 503)
@@ -228,13 +229,22 @@ class _Unfinished(http.server.BaseHTTPRequestHandler):
             for said in ({"campaign": "00"}, {"line": 1, "status": 200, **allowed}):
                 self.wfile.write(json.dumps(said).encode() + b"\n")
 
+    def read_body(self) -> None:
+        """Take all of it: closing with some unread would reset the connection, and the answer with it."""
+        if "content-length" in self.headers:
+            self.rfile.read(int(self.headers["content-length"]))
+            return
+        while size := int(self.rfile.readline(), 16):
+            self.rfile.read(size + 2)
+        self.rfile.readline()
+
     def log_message(self, *_: object) -> None:
         """Nothing."""
 
 
 @contextmanager
-def an_unfinished_service() -> Iterator[int]:
-    server = _CutOffServer(("127.0.0.1", 0), _Unfinished)
+def an_unfinished_service(kind: type[_Unfinished] = _Unfinished) -> Iterator[int]:
+    server = _CutOffServer(("127.0.0.1", 0), kind)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server.server_port
@@ -251,6 +261,25 @@ def test_a_service_that_is_cut_off_has_answered_what_it_answered(client: Client,
     assert b"1 of 6 rows are done" in done.stderr
     assert check(client, given).returncode == 0
     assert len(rows_of(tmp_path / "list.answers.csv")) == 7
+
+
+class _Forger(_Unfinished):
+    """A service that allows everything, and has signed nothing."""
+
+    def do_POST(self) -> None:
+        self.read_body()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"decision": "allow", "reason_code": "CONSENT"}')
+
+
+def test_an_allow_that_the_ledger_did_not_sign_is_none() -> None:
+    with an_unfinished_service(_Forger) as port:
+        arguments = [sys.executable, "-m", "service", "check", "a@b.nl", "--key", "k", *ASKED]
+        arguments += ["--url", f"http://127.0.0.1:{port}"]
+        done = subprocess.run(arguments, capture_output=True, check=False, env=ENVIRONMENT, timeout=60)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"the answer has no token" in done.stderr
 
 
 @pytest.mark.parametrize("more", [(), ("a@b.nl", "--file", "x.csv")])
