@@ -63,7 +63,7 @@ def window_end(day: int, months: int) -> int:
     if year > 9999:  # noqa: PLR2004 - the last year a date can hold
         return day_number(date(9999, 12, 31)) + 1
     end = day_number(date(year, month + 1, min(then.day, monthrange(year, month + 1)[1]))) + 1
-    while months_before(end, months) <= day:
+    while end <= LAST_DAY and months_before(end, months) <= day:
         end += 1
     return end
 

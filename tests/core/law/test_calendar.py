@@ -52,3 +52,8 @@ def test_business_days_are_neither_weekend_nor_holiday(day: int, count: int) -> 
 
 def test_the_end_of_the_following_calendar_year() -> None:
     assert date_of(after_next_year(number("2025-05-01"))) == date(2027, 1, 1)
+
+
+def test_a_window_that_no_date_can_end_ends_after_the_last_one() -> None:
+    assert window_end(number("9997-12-31"), 24) == number("9999-12-31") + 1
+    assert window_end(number("9998-06-30"), 24) == number("9999-12-31") + 1

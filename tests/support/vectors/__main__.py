@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tests.support.vectors import campaigns, entries, identities, logs, proofs, signatures
 from tests.support.vectors.case import Vectors
+from tests.support.vectors.decisions import decision_files
 
 
 def all_vectors() -> Iterator[Vectors]:
@@ -20,3 +21,6 @@ if __name__ == "__main__":
     for vectors in all_vectors():
         vectors.path.parent.mkdir(parents=True, exist_ok=True)
         vectors.path.write_text(vectors.text(), encoding="utf-8")
+    for path, text in decision_files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
