@@ -25,7 +25,7 @@ To check this export without trusting whoever made it (any computer with Python 
 
 Both need neither the service nor a network. Give the operator's public key, from where you trust it,
 with --key, and a checkpoint that you kept from before with --held. Where verifier.html is in here it
-checks a file of bundle/ in a browser, with nothing installed; it does not derive the answer again.
+checks a file of bundle/ in a browser, with nothing installed, and derives the answer again.
 
 What is in here: report.html (for people), export.json (what was asked for), checkpoint (the signed
 state), keys.json, document/ (forms as they were shown, rulebooks, law packs, senders), bundle/ (a
@@ -58,7 +58,7 @@ Deze export controleren zonder de maker te vertrouwen (elke computer met Python 
 
 Daarvoor zijn geen dienst en geen netwerk nodig. Geef met --key de openbare sleutel van de verzender,
 zoals u die kent, en met --held een eerder bewaarde stand (checkpoint). Zit verifier.html erbij, dan
-controleert die een bestand uit bundle/ in een browser, zonder installatie; het antwoord leidt hij niet
+controleert die een bestand uit bundle/ in een browser, zonder installatie, en leidt hij het antwoord
 opnieuw af.
 
 Wat erin zit: report.html (voor mensen), export.json (wat er is gevraagd), checkpoint (de ondertekende

@@ -12,11 +12,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from service.ledger.verifier_page import verifier_page
 from tests.forge.honest import sources
-from tests.forge.judges import ACCEPTED, NOT_DERIVED, agree, by_python, trusted
+from tests.forge.judges import ACCEPTED, by_python, packs, trusted
 from tests.forge.mutations import Forger
+from tests.forge.operator import signed
 from tests.support.forgery import world
 
 VECTORS = Path(__file__).resolve().parents[2] / "schemas" / "vectors" / "bundle"
+DERIVE = Path(__file__).resolve().parents[1] / "forge" / "derive.mjs"
+DECISIONS = VECTORS.parent / "decision"
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -31,6 +34,23 @@ JUDGE = """async (bundles) => {
   }
   return found;
 }"""
+
+
+# Beside the page's script: what calls its verifier and its law, and what makes it a page that knows no rules.
+CALLED = """
+window.judge = (bytes, given) => verifyBundle(bytes, { schemas, ...given });
+window.older = (bytes, given) => {
+  const known = MOVES.splice(0);
+  PACKS_READ.clear();
+  return window.judge(bytes, given).finally(() => MOVES.push(...known));
+};
+const law = { decide, readEvent, readForm, readQuestion, readRulebook, standingsOf, writeJson };
+window.derive = (documents, cases) => {
+  const texts = new Map(Object.entries(documents));
+  return cases.map((each) => deriveCase(law, schemas, texts, each));
+};
+begin();
+"""
 
 
 def vector(name: str) -> dict[str, Any]:
@@ -70,7 +90,8 @@ def judge(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """The same page, whose verifier can be called: one line of its script is more, and no policy stops it."""
     text = verifier_page().decode()
     policy = text[text.index("<meta http-equiv") : text.index('<meta name="referrer"')]
-    called = "\nwindow.judge = (bytes, given) => verifyBundle(bytes, { schema, ...given });\nbegin();\n"
+    derive = DERIVE.read_text(encoding="utf-8")
+    called = "\n" + derive.replace("export function", "function") + CALLED
     assert text.count("\nbegin();\n") == 1
     path = tmp_path_factory.mktemp("judge") / "verifier.html"
     path.write_text(text.replace(policy, "").replace("\nbegin();\n", called), encoding="utf-8")
@@ -104,7 +125,7 @@ def test_every_vector_ends_at_the_step_it_names(judge: Page) -> None:
     ]
     wanted = [str(each["want"]["failed_step"] or ACCEPTED) for each in vectors.values()]
     found = verdicts(judge, given)
-    assert [name for name, one, two in zip(vectors, wanted, found, strict=True) if not agree(one, two)] == []
+    assert [name for name, one, two in zip(vectors, wanted, found, strict=True) if one != two] == []
 
 
 def test_forgeries_are_refused_where_the_other_verifier_refuses_them(judge: Page) -> None:
@@ -121,30 +142,69 @@ def test_forgeries_are_refused_where_the_other_verifier_refuses_them(judge: Page
     assert ACCEPTED not in found
     own = [by_python(each.raw, each.source.held, documents=()) for each in forged]
     assert [
-        (each.kind, one, two)
-        for each, one, two in zip(forged, own, found, strict=True)
-        if not agree(one, two)
+        (each.kind, one, two) for each, one, two in zip(forged, own, found, strict=True) if one != two
     ] == []
 
 
-def test_a_history_is_accepted_and_an_answer_is_said_not_to_be_derived(judge: Page) -> None:
+def test_what_the_log_answered_follows_for_the_page_too(judge: Page) -> None:
+    given = {"vkeys": [key.vkey for key in trusted()], "documents": [pack.decode() for pack in packs()]}
+    assert set(verdicts(judge, [(source.raw, given) for source in sources()])) == {ACCEPTED}
+
+
+def test_a_pack_that_is_only_named_is_wanted_beside_the_bundle(judge: Page) -> None:
     given = {"vkeys": [world().signer.verifier.vkey]}
-    found = verdicts(judge, [(source.raw, given) for source in sources()])
-    asked = [json.loads(source.raw)["question"] is not None for source in sources()]
-    packs = [world().packs_by_hash == source.raw for source in sources()]
-    wanted = [
-        "8" if pack else NOT_DERIVED if each else ACCEPTED for each, pack in zip(asked, packs, strict=True)
-    ]
-    assert found == wanted
+    assert verdicts(judge, [(world().packs_by_hash, given)]) == ["8"]
 
 
-def test_the_page_shows_each_step_and_what_it_does_not_do(page: Page) -> None:
+def test_every_decision_vector_is_derived_as_published(judge: Page) -> None:
+    read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in DECISIONS.glob("*.json")}
+    documents = read.pop("documents")
+    cases = [case for file in read.values() for case in file["cases"]]
+    asked = [documents, [case["in"] for case in cases]]
+    found = judge.evaluate("([documents, cases]) => window.derive(documents, cases)", asked)
+    assert [
+        case["name"] for case, one in zip(cases, found, strict=True) if json.loads(one) != case["out"]
+    ] == []
+    assert len(cases) > 800
+
+
+def test_the_page_shows_each_step_and_what_the_answer_rests_on(page: Page) -> None:
     drop(page, vector("answer-allow")["bundle"])
-    expect(page.locator("#verdict h2")).to_have_text("No fault found; the answer was not derived again")
+    expect(page.locator("#verdict h2")).to_have_text("Verified, level L1")
     expect(page.locator("#steps > li")).to_have_count(9)
-    expect(page.locator("#steps > li").nth(8)).to_contain_text("Not done here")
+    expect(page.locator("#steps > li").nth(8)).to_contain_text("derived again here, and is the same")
     expect(page.locator("#verdict")).to_contain_text("taken from the bundle itself")
     expect(page.locator("#subjects")).to_contain_text("Yes, send me the Acme newsletter")
+    facts = page.locator("#facts")
+    expect(facts).to_contain_text("Derived again here")
+    expect(facts).to_contain_text("nl.consent")
+    expect(facts).to_contain_text("Tw art. 11.7(1)")
+    expect(facts).to_contain_text("consent granted (entry")
+    expect(facts).not_to_contain_text("Answer claimed")
+
+
+def test_an_answer_that_does_not_follow_is_shown_beside_the_one_that_does(page: Page) -> None:
+    value = json.loads(world().agreed)
+    value["token"] = None
+    value["decision"] |= {"decision": "deny", "reason_code": "OBJECTED"}
+    drop(page, signed(value, world().signer).decode())
+    expect(page.locator("#verdict")).to_contain_text("Step 9 fails")
+    expect(page.locator("#steps > li").nth(8)).to_contain_text("Another answer follows")
+    expect(page.locator("#facts")).to_contain_text("Derived again here")
+    expect(page.locator("#facts")).to_contain_text("Answer claimed")
+    expect(page.locator("#keep")).to_be_hidden()
+
+
+def test_law_in_a_language_that_is_not_known_is_said_and_nothing_is_called_verified(judge: Page) -> None:
+    found = judge.evaluate(
+        """async (text) => {
+          const { checks, failedStep, unfinished } = await window.older(new TextEncoder().encode(text), {});
+          const codes = checks.filter((each) => each.outcome === "not checked").map((each) => each.code);
+          return [failedStep, unfinished, codes.filter((code) => /law|derived/.test(code))];
+        }""",
+        world().agreed.decode(),
+    )
+    assert found == [None, True, ["law-unknown", "not-derived"]]
 
 
 def test_a_history_with_a_trusted_key_and_a_held_checkpoint_reaches_the_second_level(page: Page) -> None:

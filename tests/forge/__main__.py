@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from tests.forge.honest import Forged, is_true
-from tests.forge.judges import ACCEPTED, NOT_DERIVED, ByNode, agree, by_python
+from tests.forge.judges import ACCEPTED, ByNode, by_python
 from tests.forge.mutations import KINDS, Forger
 
 KEPT = Path(__file__).resolve().parents[2] / "build" / "forge"
@@ -34,22 +34,19 @@ SHARE = 2_000
 class Campaign:
     """What was found of many forgeries: `steps` by kind and failing step, and every finding in words.
 
-    `underived`: how often the page said that it did not derive the answer. `true`: how often something true
-    came out, such as another person's whole history in place of one.
+    `true`: how often something true came out, such as another person's whole history in place of one.
     """
 
     steps: Counter[tuple[str, str]] = field(default_factory=Counter)
-    underived: int = 0
     true: int = 0
     findings: list[str] = field(default_factory=list)
 
     def add(self, forged: Forged, own: str, page: str | None, seed: int) -> None:
         """Note what both said of one forgery."""
         self.steps[forged.kind, own] += 1
-        self.underived += page == NOT_DERIVED
         true = own == ACCEPTED and is_true(forged)
         self.true += true
-        if (ACCEPTED in (own, page) and not true) or (page is not None and not agree(own, page)):
+        if (ACCEPTED in (own, page) and not true) or page not in (None, own):
             name = hashlib.sha256(forged.raw).hexdigest()[:16]
             KEPT.mkdir(parents=True, exist_ok=True)
             (KEPT / f"{name}.json").write_bytes(forged.raw)
@@ -58,7 +55,6 @@ class Campaign:
     def join(self, other: "Campaign") -> None:
         """Take in another's."""
         self.steps.update(other.steps)
-        self.underived += other.underived
         self.true += other.true
         self.findings += other.findings
 
@@ -89,8 +85,7 @@ def report(found: Campaign) -> None:
     console.print(table)
     console.print(
         f"{found.steps.total():,} forgeries, {len(found.findings)} findings; {found.true:,} came out true"
-        " (another's whole history, a question with this very answer);"
-        f" of {found.underived:,} the page says that it did not derive the answer"
+        " (another's whole history, a question with this very answer)"
     )
     for finding in found.findings[:50]:
         console.print(finding)

@@ -1,7 +1,7 @@
 // Judges bundles on standard input with the page's own modules; hashes by Node's crypto, which is faster.
 //
 // A line in: {"bundle": base64, …} with what is held beside it. A line out: the failing step; or "-", accepted; or
-// "?", no step fails, but the answer was not derived.
+// "?", no step fails, but the law is in a language that the page does not know.
 
 import { createHash, createHmac, createPublicKey, verify } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.forge.honest import Forged, Source, is_honest, sources
 from tests.forge.operator import (
+    answer_forged,
     answered_otherwise,
     element_moved,
     history_changed,
@@ -33,12 +34,13 @@ KINDS_BY_NAME: dict[str, Callable[[random.Random, Source], bytes | None]] = {
     "checkpoint, genesis or token of others": operator(named_otherwise),
     "form, rulebook or pack changed": operator(text_changed),
     "answered otherwise": operator(answered_otherwise),
+    "answer forged": operator(answer_forged),
 }
 KINDS = tuple(KINDS_BY_NAME)
 UNSIGNED = KINDS[:4]
 """Whatever these make is forged: the log has not signed it."""
 
-WEIGHTS = (24, 18, 2, 4, 14, 16, 8, 8, 2, 2, 4)
+WEIGHTS = (24, 18, 2, 4, 14, 16, 8, 8, 2, 2, 4, 8)
 
 
 @dataclass

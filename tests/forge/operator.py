@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from service.core.law.codes import ALLOW_CODES, DENY_CODES
 from service.core.notes import Signer
 from tests.forge.honest import CANONICAL, Json, Source, other
 from tests.support.edits import other_genesis, other_origin, other_root, token_by_another
@@ -191,6 +192,32 @@ def answered_otherwise(chance: random.Random, value: Json) -> None:
     part = chance.choice((value["decision"], value["question"]["body"], value["question"]))
     name = chance.choice([name for name in part if not isinstance(part[name], dict)])
     part[name] = {"allow": "deny", "deny": "allow"}.get(str(part[name])) or _another(chance, part[name])
+
+
+def answer_forged(chance: random.Random, value: Json) -> None:
+    """Another decision, reason, rule or expiry than follows, and no token: only the law can tell."""
+    decision, donor = value["decision"], other(chance)["decision"]
+    value["token"] = None
+    if decision is None:
+        value["decision"] = donor or {"decision": "allow"}
+        return
+    name = chance.choice(list(decision))
+    if isinstance(decision[name], dict):
+        part = chance.choice(list(decision[name]))
+        decision[name][part] = _another(chance, decision[name][part])
+        return
+    told = {
+        "decision": {"allow": "deny", "deny": "allow"}.get(decision["decision"]),
+        "reason_code": chance.choice(sorted(ALLOW_CODES | DENY_CODES)),
+        "further_codes": chance.sample(sorted(DENY_CODES), 2),
+        "events": sorted({*decision["events"], chance.randrange(9)}),
+        "missing_facts": [*decision["missing_facts"], "local_time"],
+        "expires_at": chance.choice((None, decision["evaluated_at"])),
+        "jurisdiction": chance.choice(("NL", "EU", "US")),
+    }
+    decision[name] = told.get(name, _another(chance, decision[name]))
+    if donor is not None and chance.random() < 0.2:
+        value["decision"] = donor | {"evaluated_at": decision["evaluated_at"]}
 
 
 def operator(change: Change) -> Callable[[random.Random, Source], bytes | None]:

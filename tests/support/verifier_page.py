@@ -8,7 +8,12 @@ import json
 import re
 from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
+from service.core.law.missing_facts import DUTCH as DUTCH_FACTS
+from service.core.law.missing_facts import ENGLISH as ENGLISH_FACTS
+from service.core.law.reasons_en import REASONS as ENGLISH
+from service.core.law.reasons_nl import REASONS as DUTCH
 from service.ledger.packs import shipped_packs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,12 +29,29 @@ MODULES = (
     "successions",
     "trees",
     "histories",
+    "law-calendar",
+    "law-toml",
+    "law-packs",
+    "law-rulebook",
+    "law-events",
+    "law-question",
+    "law-keeping",
+    "law-grants",
+    "law-folding",
+    "law-context",
+    "law-consent",
+    "law-exits",
+    "law-gates",
+    "law-relations",
+    "law-sources",
+    "law-evaluator",
+    "law-decision",
+    "answers",
     "verify",
     "texts",
     "page",
 )
-
-_IMPORT = re.compile(r"^import (?:\{[^}]*\}|\S+) from \"\./(?P<name>\w+)\.mjs\";\n", re.MULTILINE)
+_IMPORT = re.compile(r"^import (?:\{[^}]*\}|\S+) from \"\./(?P<name>[\w-]+)\.mjs\";\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async function|function|const|class)", re.MULTILINE)
 
 
@@ -64,20 +86,53 @@ def data(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
 
 
+def published_schemas() -> dict[str, Any]:
+    """The schemas that the page reads bundles, events, forms and rulebooks by, without what is for people."""
+    return {
+        name: _bare(json.loads((ROOT / "schemas" / f"{name}.v1.json").read_text(encoding="utf-8")))
+        for name in ("bundle", "event", "form", "rulebook")
+    }
+
+
+def _bare(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(schema, list):
+        return [_bare(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    told = ("description", "title", "examples", "format", "$id", "$schema", "discriminator")
+    # Below "properties" and "$defs" these are names of fields.
+    return {
+        key: {name: _bare(each) for name, each in value.items()} if key in _NAMING else _bare(value)
+        for key, value in schema.items()
+        if key not in told
+    }
+
+
+_NAMING = ("properties", "$defs")
+
+
+def words() -> dict[str, Any]:
+    """What reason codes and missing facts are called, as an answer that is explained has it."""
+    return {
+        "en": {"reasons": dict(ENGLISH), "facts": dict(ENGLISH_FACTS)},
+        "nl": {"reasons": dict(DUTCH), "facts": dict(DUTCH_FACTS)},
+    }
+
+
 def page() -> str:
     """The whole file."""
     style = (WEB / "style.css").read_text(encoding="utf-8")
     code = script()
-    schema = json.loads((ROOT / "schemas" / "bundle.v1.json").read_text(encoding="utf-8"))
     parts = {
         "policy": policy(style, code),
         "style": style,
-        "schema": data(schema),
+        "schemas": data(published_schemas()),
+        "words": data(words()),
         "packs": data([pack.decode() for pack in shipped_packs().values()]),
         "script": code,
     }
     frame = (WEB / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"\{(policy|style|schema|packs|script)\}", lambda part: parts[part[1]], frame)
+    return re.sub(r"\{(policy|style|schemas|packs|words|script)\}", lambda part: parts[part[1]], frame)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import { writeJson } from "./canonical.mjs";
 import { eventEntry } from "./entries.mjs";
 import { chained, commitment, evidenceHash, headValue } from "./hashing.mjs";
 
-const FACTS_MAX = 64;
+export const FACTS_MAX = 64;
 
 async function recordOf(event, origin, subject, seq, head) {
   const record = { event: event.event, origin, prev: hex(head), schema: 1, seq, subject };
@@ -42,7 +42,11 @@ export async function campaignEntry(event) {
   return eventEntry(unbase64(event.prev_leaf_hash), event.recorded_at_ms, committed);
 }
 
-/** The notices of erasure by index; each must explain something, and an erased history has no older part left. */
+/**
+ * The notices of erasure explain what they should, and an erased history has no older part left.
+ *
+ * `emptied`: how many events have no contents; `newest`: by subject key the newest notice about it (index, ms).
+ */
 export function checkErasures(bundle, entries) {
   const notices = new Map();
   let last = -1;
@@ -53,7 +57,7 @@ export function checkErasures(bundle, entries) {
     last = index;
     notices.set(index, new Set(entry.indices.map(Number)));
   }
-  const used = new Set();
+  const [used, newest] = [new Set(), new Map()];
   let emptied = 0;
   for (const subject of bundle.subjects) {
     let covered = -1;
@@ -64,11 +68,12 @@ export function checkErasures(bundle, entries) {
       emptied += 1;
     }
     for (const event of subject.events) require(event.event === undefined || event.index > covered, "kept-in-part");
+    if (covered >= 0) newest.set(subject.subject_key, { index: covered, ms: Number(entries.get(BigInt(covered)).time) });
   }
   const shown = bundle.subjects.flatMap((subject) => subject.events).filter((each) => each.event === undefined);
   for (const [at, indices] of notices) if (shown.some((event) => indices.has(event.index))) used.add(at);
   require(used.size === notices.size, "notice-explains-nothing");
-  return emptied;
+  return { emptied, newest };
 }
 
 /** A sender's events name it in clear. */

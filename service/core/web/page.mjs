@@ -1,14 +1,16 @@
 // The page itself: reads what is dropped, and shows what was found. Text is only ever set as text.
 
 import { utf8 } from "./bytes.mjs";
+import { writeJson } from "./canonical.mjs";
 import { canVerify } from "./hashing.mjs";
 import { LANGUAGES, textIn } from "./texts.mjs";
 import { STEPS, verifyBundle } from "./verify.mjs";
 
 const MARKS = { passed: "✓", failed: "✗", "not checked": "–", skipped: "·" };
 const data = (id) => JSON.parse(document.getElementById(id).textContent);
-const schema = data("schema");
+const schemas = data("schemas");
 const packs = data("packs");
+const words = data("words");
 const [beside, state] = [[], { language: LANGUAGES[0], bytes: null, verdict: null }];
 
 const at = (id) => document.getElementById(id);
@@ -96,16 +98,62 @@ function shownSubject(subject, texts) {
   return make("section", {}, make("h3", {}, `${say(subject.role)}: ${name}`), history);
 }
 
-function shownAnswer({ decision, question }) {
+/** A code or the name of a fact, in plain words. */
+function inWords(kind, name) {
+  return words[state.language][kind][name] ?? name;
+}
+
+function shownRule(rule) {
+  if (rule === null) return ["–"];
+  const { citation, id, valid_from: from, valid_to: to } = rule;
+  const days = from === null && to === null ? "" : ` (${say("in-force", { from: from ?? say("always"), to: to ?? say("always") })})`;
+  const parts = [make("strong", {}, citation), make("br"), make("code", {}, id), days];
+  return rule.verified ? parts : [...parts, make("br"), say("unverified")];
+}
+
+/** The events that an answer rests on, with their days. */
+function shownGrounds(indices, subjects) {
+  if (indices.length === 0) return [say("rests-on-nothing")];
+  const shown = subjects.flatMap((subject) => subject.events);
+  const items = indices.map((index) => {
+    const event = shown.find((each) => each.index === index)?.event;
+    if (event === undefined) return make("li", {}, say("erasure-of", { index }));
+    const type = event.type.replaceAll("_", " ");
+    return make("li", {}, `${event.occurred_at.slice(0, 10)}: `, say("entry-of", { type, index }));
+  });
+  return [make("ul", {}, ...items)];
+}
+
+function shownList(kind, names) {
+  return make("ul", {}, ...names.map((name) => make("li", {}, inWords(kind, name))));
+}
+
+/** What an answer says, in plain words. */
+function shownDecision(title, decision, subjects) {
+  const { events, further_codes: further, missing_facts: missing, reason_code: reason } = decision;
+  const human = decision.needs_human ? [make("p", { class: "caution" }, say("needs-human"))] : [];
+  return [
+    ...definition(title, make("strong", {}, say(String(decision.decision))), ...human),
+    ...definition("reason", inWords("reasons", reason), " ", make("code", {}, reason)),
+    ...(missing.length > 0 ? definition("lacking", shownList("facts", missing)) : []),
+    ...(further.length > 0 ? definition("more-reasons", shownList("reasons", further)) : []),
+    ...definition("rule", ...shownRule(decision.rule)),
+    ...definition("law-of", decision.jurisdiction ?? "–"),
+    ...definition("rests-on", ...shownGrounds(events, subjects)),
+    ...definition("expires", decision.expires_at ?? say("never")),
+  ];
+}
+
+/** The answer derived again; and the one claimed, where it is another or none could be derived. */
+function shownAnswer({ decision, question, subjects }, derived) {
   if (question === null || decision === null) return [];
   const asked = Object.entries(question.body).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
+  const same = derived !== null && writeJson(derived) === writeJson(decision);
   return [
     ...definition("question", asked.join(", "), " ", say("asked-at"), " ", time(question.at_ms)),
     ...(question.known_at_ms === null ? [] : definition("known-at", time(question.known_at_ms))),
-    ...definition("answer", make("strong", {}, say(String(decision.decision)))),
-    ...definition("reason", String(decision.reason_code)),
-    ...definition("rule", decision.rule?.citation ?? "–"),
-    ...definition("expires", decision.expires_at ?? say("never")),
+    ...(derived === null ? [] : shownDecision("answer-derived", derived, subjects)),
+    ...(same ? [] : shownDecision("answer", decision, subjects)),
   ];
 }
 
@@ -118,7 +166,7 @@ function showContents(verdict) {
   const facts = [
     ...definition("log", `${bundle.origin}, ${say("entries", { size: checkpoint.size })}`),
     ...(verdict.recordedAt === null ? [] : definition("state-at", time(verdict.recordedAt))),
-    ...shownAnswer(bundle),
+    ...shownAnswer(bundle, verdict.derived),
   ];
   at("facts").replaceChildren(...facts);
   at("subjects").replaceChildren(...bundle.subjects.map((subject) => shownSubject(subject, verdict.texts)));
@@ -150,7 +198,7 @@ async function verify() {
   at("verdict").replaceChildren(make("p", {}, say("reading")));
   const held = at("held").value;
   const verdict = await verifyBundle(bytes, {
-    schema,
+    schemas,
     vkeys: at("keys").value.split(/\s+/).filter((line) => line !== ""),
     held: held.trim() === "" ? null : `${held.replace(/\s+$/, "")}\n`.replaceAll("\r\n", "\n"),
     documents: [...packs, ...beside],

@@ -1,4 +1,4 @@
-// As much of JSON Schema 2020-12 as the schema of bundles uses; it comes with the page.
+// As much of JSON Schema 2020-12 as the published schemas use; they come with the page.
 
 import { require, unbase64 } from "./bytes.mjs";
 
@@ -39,13 +39,14 @@ export function checkShape(value, given, whole) {
   if (schema.type === "object") return checkObject(value, schema, whole);
   if (schema.type === "array") {
     require(within(value.length, schema.minItems, schema.maxItems), "shape");
-    for (const item of value) checkShape(item, schema.items ?? {}, whole);
+    const places = schema.prefixItems ?? [];
+    for (const [at, item] of value.entries()) checkShape(item, places[at] ?? (schema.items || {}), whole);
   } else if (schema.type === "string") {
     require(within([...value].length, schema.minLength, schema.maxLength), "shape");
     require(schema.pattern === undefined || new RegExp(schema.pattern, "u").test(value), "shape");
     if (schema.contentEncoding === "base64") unbase64(value);
   } else if (schema.type === "integer") {
-    require(value >= (schema.minimum ?? -Infinity), "shape");
+    require(within(value, schema.minimum ?? -Infinity, schema.maximum), "shape");
   }
   return undefined;
 }
@@ -65,4 +66,21 @@ function checkObject(value, schema, whole) {
       }
     }
   }
+}
+
+/** A value that has this shape, with the defaults of whatever it leaves out. */
+export function withDefaults(value, given, whole) {
+  const schema = resolved(given, whole);
+  if (value === null || typeof value !== "object") return value;
+  if (schema.anyOf !== undefined) {
+    return withDefaults(value, schema.anyOf.find((branch) => fits(value, branch, whole)) ?? {}, whole);
+  }
+  if (Array.isArray(value)) return value.map((item) => withDefaults(item, schema.items || {}, whole));
+  const known = schema.properties ?? {};
+  const left = Object.entries(known).filter(([name, each]) => !Object.hasOwn(value, name) && Object.hasOwn(each, "default"));
+  const filled = Object.entries(value).map(([name, item]) => {
+    const inner = Object.hasOwn(known, name) ? known[name] : schema.additionalProperties;
+    return [name, withDefaults(item, typeof inner === "object" ? inner : {}, whole)];
+  });
+  return Object.fromEntries([...left.map(([name, each]) => [name, each.default]), ...filled]);
 }

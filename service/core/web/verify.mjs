@@ -1,11 +1,11 @@
-// A bundle, verified step by step as schemas/README.md has it. Written from that page, not from the service.
-//
-// Of step 9 it does what needs no law: it does not derive the answer again from events and rulebook, and says so.
+// A bundle, verified step by step as schemas/README.md and schemas/decision.md have it. Written from those pages, not
+// from the service.
 
-import { Refused, base64url, hashes, hex, require, same, unbase64, unhex, unsigned, utf8 } from "./bytes.mjs";
+import { checkCampaignLine, checkToken, deriveAnswer, readHistories } from "./answers.mjs";
+import { Refused, hashes, hex, require, same, unbase64, unhex, utf8 } from "./bytes.mjs";
 import { readCanonical, readText, writeJson } from "./canonical.mjs";
 import { readEntry } from "./entries.mjs";
-import { checkSignature, leafHash, sha256, subjectKey } from "./hashing.mjs";
+import { checkSignature, sha256, subjectKey } from "./hashing.mjs";
 import {
   campaignEntry,
   checkClosed,
@@ -16,10 +16,13 @@ import {
   putTogether,
   siblingsOf,
 } from "./histories.mjs";
+import { readForm } from "./law-events.mjs";
+import { readRulebook } from "./law-rulebook.mjs";
+import { Unknown } from "./law-toml.mjs";
 import { COSIGNATURE, ED25519, bundleMessage, openCheckpoint, readKey, sizeOf, withoutSignature } from "./notes.mjs";
 import { checkShape } from "./shapes.mjs";
 import { anyTrusted, readRow } from "./successions.mjs";
-import { checkConsistency, checkEntries, checkInclusion, checkMap } from "./trees.mjs";
+import { checkConsistency, checkEntries, checkMap } from "./trees.mjs";
 
 const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -38,7 +41,7 @@ export const STEPS = [
 class Verification {
   constructor(bytes, given) {
     this.bytes = bytes;
-    this.schema = given.schema;
+    this.schemas = given.schemas;
     this.vkeys = given.vkeys ?? [];
     this.held = given.held ?? null;
     this.beside = given.documents ?? [];
@@ -62,7 +65,7 @@ class Verification {
     require(this.bytes.length <= BUNDLE_BYTES_MAX, "too-large");
     this.bundle = readCanonical(readText(this.bytes));
     require(this.bundle !== null && this.bundle.format === "consent-ledger/bundle/1", "unknown-version");
-    checkShape(this.bundle, this.schema, this.schema);
+    checkShape(this.bundle, this.schemas.bundle, this.schemas.bundle);
     for (const subject of this.bundle.subjects) {
       const { other_leaf: other } = subject.map_proof;
       if (other !== undefined) for (const part of [other.key, other.value]) require(unbase64(part).length === 32, "shape");
@@ -220,8 +223,9 @@ class Verification {
   }
 
   events() {
-    const emptied = checkErasures(this.bundle, this.read);
+    const { emptied, newest } = checkErasures(this.bundle, this.read);
     this.bundle.subjects.forEach(checkNames);
+    this.parts = readHistories(this.bundle, newest, this.schemas.event);
     checkTimes(this.bundle, this.genesis, this.epoch);
     const count = this.bundle.subjects.reduce((sum, subject) => sum + subject.events.length, 0);
     this.passed("events-whole", { count });
@@ -237,6 +241,7 @@ class Verification {
     for (const text of this.beside) texts.set(hex(await sha256(utf8(text))), text);
     const forms = namedForms(this.bundle);
     require([...forms].every((name) => texts.has(name)), "form-left-out");
+    this.forms = new Map([...forms].map((name) => [name, readForm(texts.get(name), this.schemas.form)]));
     this.passed("forms", { count: forms.size });
     this.rulebook = hex(this.rulebookInForce());
     let allowed = forms;
@@ -247,10 +252,21 @@ class Verification {
       const { packs } = JSON.parse(texts.get(this.rulebook));
       require(texts.has(packs.common), "common-pack-left-out");
       allowed = new Set([...forms, this.rulebook, ...Object.values(packs)]);
-      this.passed("rulebook");
     }
     require(Object.keys(shown).every((name) => allowed.has(name)), "document-named-by-nothing");
     this.texts = texts;
+    if (question !== null) this.readLaw();
+  }
+
+  /** The rulebook and its packs; one in another language than this page's is no fault, but nothing follows from it. */
+  readLaw() {
+    try {
+      this.law = readRulebook(this.texts.get(this.rulebook), this.texts, this.schemas.rulebook);
+    } catch (error) {
+      if (!(error instanceof Unknown)) throw error;
+      return this.notChecked("law-unknown");
+    }
+    return this.passed("rulebook");
   }
 
   /** The hash of the rulebook at the time that the question asks about. */
@@ -289,52 +305,23 @@ class Verification {
       return this.notChecked("no-answer");
     }
     require(decision !== null, "no-answer-to-question");
-    if (token !== null) {
-      await this.checkToken(token);
-      this.passed("token-signed");
+    if (this.law === undefined) {
+      this.unfinished = true;
+      this.notChecked("not-derived");
+    } else {
+      this.derived = deriveAnswer(this.bundle, this.parts, this.forms, this.law);
+      require(writeJson(this.derived) === writeJson(decision), "another-answer");
+      this.passed("derived");
     }
     if (campaign !== undefined) {
-      const count = await this.checkLine(campaign);
+      const count = await checkCampaignLine(this.bundle, this.schemas.event);
       this.passed("campaign-line", { line: campaign.line, count });
     }
-    this.unfinished = true;
-    return this.notChecked("not-derived");
-  }
-
-  address() {
-    return this.bundle.subjects.find((subject) => subject.role === "address").subject_key;
-  }
-
-  async checkToken(token) {
-    const { decision, origin, question } = this.bundle;
-    const { root, size } = this.checkpoint;
-    const claims = { decision, iat: token.iat, iss: origin, question: question.body, root: hex(root) };
-    Object.assign(claims, { rulebook: this.rulebook, size: Number(size), subject: this.address() });
-    if (question.known_at_ms !== null) claims.known_at_ms = question.known_at_ms;
-    const header = { alg: "EdDSA", kid: this.bundle.signature.key_id, typ: "clv1-decision+jwt" };
-    const message = [header, claims].map((part) => base64url(utf8(writeJson(part)))).join(".");
-    await checkSignature(this.signer.publicKey, unbase64(token.signature), utf8(message), "token-signature");
-  }
-
-  async checkLine({ epoch, event, line, proof }) {
-    const { decision, origin, question } = this.bundle;
-    const { record } = event;
-    const said = record.event;
-    require(record.schema === 1 && record.origin === origin && said?.type === "campaign_checked", "no-campaign");
-    const [from, to] = [said.from_position, said.to_position];
-    require(from <= epoch.index && epoch.index <= to && epoch.index < event.index, "campaign-other-state");
-    const parts = [
-      utf8("clv1/campaign-answer"),
-      unhex(this.address()),
-      await sha256(utf8(writeJson(question.body))),
-      unsigned(question.at_ms, 8),
-      unsigned(epoch.index, 8),
-      await sha256(utf8(writeJson(decision))),
-    ];
-    const leaf = await leafHash(Uint8Array.from(parts.flatMap((part) => [...part])));
-    const size = BigInt(said.count);
-    await checkInclusion(leaf, BigInt(line) - 1n, size, hashes(proof), unhex(said.root), "not-that-line");
-    return said.count;
+    if (token !== null) {
+      await checkToken(this.bundle, this.checkpoint, this.rulebook, this.signer);
+      this.passed("token-signed");
+    }
+    return undefined;
   }
 }
 
@@ -360,9 +347,9 @@ function checkEventShape(event) {
 /**
  * The verdict on a bundle's bytes.
  *
- * `given`: `schema` (bundle.v1.json) and optionally `vkeys` that are trusted, a `held` checkpoint, `documents` at
- * hand. Never throws. `failedStep` is the first that fails, or null. `level` is null then; `unfinished` says that
- * the answer was not derived again, so nothing is said of it beyond its signatures.
+ * `given`: `schemas` (those of bundle, event, form and rulebook) and optionally `vkeys` that are trusted, a `held` checkpoint, `documents` at
+ * hand. Never throws. `failedStep` is the first that fails, or null. `level` is null then; `derived` is the decision
+ * that follows; `unfinished` says that none was derived, so nothing is said of the answer beyond its signatures.
  */
 export async function verifyBundle(bytes, given) {
   const run = new Verification(bytes, given);
@@ -384,6 +371,7 @@ export async function verifyBundle(bytes, given) {
     level,
     unfinished: failedStep === null && run.unfinished === true,
     checks: run.checks,
+    derived: run.derived ?? null,
     bundle: run.bundle ?? null,
     texts: run.texts ?? new Map(),
     checkpoint: run.checkpoint ?? null,

@@ -1,0 +1,46 @@
+// Records and forms read back: of the vocabulary, with the defaults of what they leave out.
+
+import { require } from "./bytes.mjs";
+import { readCanonical } from "./canonical.mjs";
+import { checkShape, withDefaults } from "./shapes.mjs";
+
+const NOT_RECORDED = ["source_event_id", "source", "address", "other_addresses", "evidence", "external_id"];
+const ROLES = ["other", "old", "new", "from", "to"];
+
+function fitting(value, schema, whole, code) {
+  try {
+    checkShape(value, schema, whole);
+  } catch {
+    require(false, code);
+  }
+  return withDefaults(value, schema, whole);
+}
+
+/** When it happened, as declared. */
+function occurred(text) {
+  const ms = typeof text === "string" ? Date.parse(text) : NaN;
+  require(!Number.isNaN(ms) && new Date(ms).toISOString() === text, "event-unknown");
+  return ms;
+}
+
+/** What a record says of an event: its fields, when it happened, its part, and whether it was taken over. */
+export function readEvent(body, whole) {
+  const { role = null, counterpart = null, imported = false, ...said } = body;
+  require(NOT_RECORDED.every((name) => !Object.hasOwn(body, name)), "event-unknown");
+  require(role === null || ROLES.includes(role), "event-unknown");
+  require(typeof imported === "boolean", "event-unknown");
+  require(counterpart === null || (typeof counterpart === "string" && /^[0-9a-f]{64}$/.test(counterpart)), "event-unknown");
+  const kind = Object.values(whole.$defs).find((each) => each.properties.type?.enum?.[0] === said.type);
+  require(kind !== undefined, "event-unknown");
+  const moved = said.type === "address_changed" ? ["from", "to"] : [];
+  const needed = kind.required.filter((name) => ![...NOT_RECORDED, ...moved].includes(name));
+  const event = fitting(said, { ...kind, required: needed }, whole, "event-unknown");
+  return { event, ms: occurred(said.occurred_at), role, counterpart, imported };
+}
+
+export function readForm(text, schema) {
+  const form = fitting(readCanonical(text), schema, schema, "form-invalid");
+  const names = form.boxes.map((box) => box.name);
+  require(new Set(names).size === names.length, "form-invalid");
+  return form;
+}
