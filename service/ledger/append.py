@@ -46,7 +46,7 @@ from service.ledger.ports import (
 )
 from service.ledger.repeats import repeat, replay
 from service.ledger.sequence import Epoch, Receipt
-from service.ledger.waiting import BATCH_EVENTS_MAX, Errand, Waiting, in_turns, next_batch, outcomes_of
+from service.ledger.waiting import BATCH_EVENTS_MAX, Errand, Waiting, next_batch, outcomes_of
 
 __all__ = ["BATCH_EVENTS_MAX", "QUEUE_EVENTS_MAX", "SHED_EVENTS", "SHED_MS", "Appender"]
 
@@ -316,7 +316,7 @@ class Appender:
         touched = {entry.subject_key for event in events for entry in event.entries}
         epoch.load(await transaction.subjects(list(touched)))
         self._reached("read")
-        places = await in_turns(epoch.add, events)
+        places = [epoch.add(event) for event in events]
         new = await self._write(epoch, transaction, head)
         return [_receipt(place, new) for place in places], new
 

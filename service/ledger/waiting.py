@@ -1,7 +1,7 @@
 """Who waits for a batch: events by the hundred, or one errand that has a batch to itself."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,11 +10,7 @@ from service.ledger.admission import Admitted
 from service.ledger.ports import Transaction
 from service.ledger.sequence import Epoch, Receipt
 
-BATCH_EVENTS_MAX = 1_024
-"""The map's upper rows, the signature, the mark and the syncs cost a batch the same whatever its size: lines
-come in some 60 % faster than by 256. The queue is served in order, so that nobody in it waits longer."""
-_TURN_EVENTS = 128
-"""A few milliseconds of work: so long do questions wait for the loop while a batch is put together."""
+BATCH_EVENTS_MAX = 256
 
 
 class Errand(Protocol):
@@ -46,17 +42,6 @@ def next_batch(queue: Sequence[Waiting]) -> list[Waiting]:
             break
         batch.append(waiting)
     return batch
-
-
-async def in_turns(
-    add: Callable[[Admitted], tuple[int, bytes]], events: Sequence[Admitted]
-) -> list[tuple[int, bytes]]:
-    """What `add` returns for each event, in order; every `_TURN_EVENTS` the loop turns once for others."""
-    places: list[tuple[int, bytes]] = []
-    for start in range(0, len(events), _TURN_EVENTS):
-        places += map(add, events[start : start + _TURN_EVENTS])
-        await asyncio.sleep(0)
-    return places
 
 
 async def outcomes_of(answers: list[asyncio.Future[Receipt]]) -> list[Receipt | LedgerError]:

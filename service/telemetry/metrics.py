@@ -22,7 +22,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # Seconds; the buckets that OpenTelemetry's HTTP conventions recommend, and two for what is faster.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:

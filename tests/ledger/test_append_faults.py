@@ -9,7 +9,6 @@ import pytest
 
 from service.core.checkpoint import sign_checkpoint
 from service.core.errors import ForkError, UnavailableError
-from service.ledger.append import BATCH_EVENTS_MAX
 from service.storage.queries import SQL
 from service.wiring.durable import replace_durably
 from tests.support.databases import execute
@@ -132,12 +131,11 @@ async def test_a_writer_that_saw_a_fork_signs_nothing_more(ledger: Ledger, write
 
 async def test_what_waits_behind_a_fork_is_not_signed_either(ledger: Ledger, writer: Writer) -> None:
     size = (await log_of(ledger)).size
-    first = size + BATCH_EVENTS_MAX + 1
-    other_root = sign_checkpoint(ledger.keys.origin, first, bytes(32), [ledger.keys.signer])
+    other_root = sign_checkpoint(ledger.keys.origin, size + 257, bytes(32), [ledger.keys.signer])
     replace_durably(ledger.mark.path, other_root)
-    outcomes = await writer.record(*Workload("waiting").take(2 * BATCH_EVENTS_MAX + 88))
+    outcomes = await writer.record(*Workload("waiting").take(600))
     assert {type(outcome) for outcome in outcomes} == {ForkError}
-    assert (await log_of(ledger)).size == first
+    assert (await log_of(ledger)).size == size + 257
 
 
 async def test_nothing_is_acknowledged_that_the_mark_does_not_cover(ledger: Ledger, writer: Writer) -> None:
