@@ -80,7 +80,7 @@ class HeldAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     explanation_then: str | None = None
 
 
-class CampaignAnswer(msgspec.Struct, frozen=True):
+class FoundAnswer(msgspec.Struct, frozen=True):
     """A line of a campaign that asked about this person, and its answer; `POST /v1/proofs` proves it."""
 
     campaign: str
@@ -116,7 +116,7 @@ class PersonFile(msgspec.Struct, frozen=True, omit_defaults=True):
     as_of: str
     events: list[HeldEvent]
     answers: list[HeldAnswer]
-    campaigns: list[CampaignAnswer]
+    campaigns: list[FoundAnswer]
     forms: dict[str, Any]
     senders: dict[str, Any]
     linked_addresses: list[dict[str, str]]
@@ -207,9 +207,9 @@ def _held_event(one: held.HeldEvent, sentence: str) -> HeldEvent:
     )
 
 
-def _campaigns(file: held.PersonFile, language: Language) -> list[CampaignAnswer]:
+def _campaigns(file: held.PersonFile, language: Language) -> list[FoundAnswer]:
     return [
-        CampaignAnswer(
+        FoundAnswer(
             campaign=found.campaign,
             line=found.line,
             sender=found.question.sender,

@@ -31,7 +31,7 @@ _EXPORT: Final[dict[str, Any]] = {
 _NEW: Final = {
     "addresses": [{"kind": "email", "value": "jane@example.org"}],
     "question": {name: value for name, value in ex.DEFAULTS.items() if name != "unsubscribe"},
-    "held_sizes": [1018],
+    "held_sizes": [3],
     "disclose": True,
     "language": "nl",
 }
