@@ -175,9 +175,14 @@ def check_together(packs: Mapping[str, Pack]) -> None:
     """Refuse packs of one rulebook that cannot be told apart.
 
     A law is its own pack and the common one: a rule's figures stand in one of the two, a figure in one pack
-    only, and one pack answers for a country. So an answer needs no pack but those of the laws it was found
-    under. Raises RulebookError: unknown_parameter, overlap.
+    only, and one pack answers for a country. The figures that every law reads are the common one's. So an
+    answer needs no pack but those of the laws it was found under. Raises RulebookError: unknown_parameter,
+    overlap.
     """
+    if not _figures_of(packs["common"]) >= _EVERYWHERE:
+        raise RulebookError(
+            "a figure that every law reads is missing", pointer="/packs/common", code="unknown_parameter"
+        )
     homes: dict[str, str] = {}
     for name, pack in packs.items():
         for what in (*pack.countries, *(parameter.name for parameter in pack.parameter)):
@@ -193,6 +198,9 @@ def check_together(packs: Mapping[str, Pack]) -> None:
                     )
 
 
+_EVERYWHERE: Final = frozenset(
+    {"stop.grace_business_days", "consent.max_idle_months", "consent.refresh_months"}
+)
 _FIGURES: Final = (
     "months_parameter",
     "inquiry_parameter",

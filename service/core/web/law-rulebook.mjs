@@ -7,6 +7,8 @@ import { FIGURES, readPack } from "./law-packs.mjs";
 import { Unknown } from "./law-toml.mjs";
 import { checkShape, withDefaults } from "./shapes.mjs";
 
+const EVERYWHERE = ["stop.grace_business_days", "consent.max_idle_months", "consent.refresh_months"];
+
 const sound = (condition) => require(condition, "rulebook-invalid");
 
 function day(text) {
@@ -19,6 +21,7 @@ function day(text) {
 function checkTogether(packs) {
   const homes = new Map();
   const common = new Set(packs.get("common").parameter.map((parameter) => parameter.name));
+  sound(EVERYWHERE.every((name) => common.has(name)));
   for (const [name, pack] of packs) {
     for (const what of [...pack.countries, ...pack.parameter.map((parameter) => parameter.name)]) {
       sound((homes.get(what) ?? name) === name && (!packs.has(what) || what === name));

@@ -1,5 +1,6 @@
 """Bad rulebooks are refused with the place and the reason; good ones are named by their hash."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -181,3 +182,14 @@ def test_every_shipped_rule_says_where_it_comes_from(data: bytes) -> None:
     pack = parse_pack(data)
     assert all(rule.citation and rule.nature for rule in pack.rule)
     assert all(parameter.citation for parameter in pack.parameter)
+
+
+def test_a_figure_that_every_law_reads_may_not_be_missing() -> None:
+    packs = {
+        digest: body.replace(b'"consent.refresh_months"', b'"consent.renewal_months"')
+        for digest, body in PACKS.items()
+    }
+    named = {hashlib.sha256(body).hexdigest(): body for body in packs.values()}
+    with pytest.raises(RulebookError) as refused:
+        default_rulebook(named)
+    assert (refused.value.pointer, refused.value.code) == ("/packs/common", "unknown_parameter")
