@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import hypothesis as _hypothesis  # noqa: F401 - else its plugin does at the end, when CPython 3.11 may fail to compile it
 import pytest
 
-from service.wiring.embedded import EmbeddedPostgres, EmbeddedPostgresMissingError, throw_away
+from service.wiring.embedded.server import EmbeddedPostgres, EmbeddedPostgresMissingError, throw_away
 from tests.support.databases import a_database, a_server, database_name
 
 # The servers of the tests do not sync, which takes half the time. Tests that pull plugs have their own.

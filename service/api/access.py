@@ -7,8 +7,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.idempotency import IDEMPOTENCY_KEY, answered_once
-from service.api.principal import (
+from service.api.callers.principal import (
     DEFAULT_QUOTA,
     PUBLIC,
     READS,
@@ -21,9 +20,10 @@ from service.api.principal import (
     UnauthenticatedError,
     require_scope,
 )
+from service.api.callers.quotas import Allowance, Quotas
+from service.api.idempotency import IDEMPOTENCY_KEY, answered_once
 from service.api.problems import ApiError
 from service.api.problems import request_id as new_request_id
-from service.api.quotas import Allowance, Quotas
 
 __all__ = [
     "DEFAULT_QUOTA",

@@ -24,14 +24,14 @@ from service.api import (
     rulebooks,
     subjects,
     subscriptions,
-    unsubscribe,
-    unsubscribe_links,
 )
 from service.api.access import Access
 from service.api.direct import Direct
 from service.api.problems import respond_with_problem
 from service.api.reading import Reading
 from service.api.services import Services
+from service.api.unsubscribe import links as unsubscribe_links
+from service.api.unsubscribe import routes as unsubscribe
 
 ROUTES = (
     campaigns.check_campaign,

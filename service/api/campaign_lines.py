@@ -10,7 +10,7 @@ from msgspec import Meta
 from service.core.canonical import parse_strict
 from service.core.errors import InputError, LedgerError, QuestionError
 from service.core.events.refusals import refused
-from service.ledger.campaign_lines import Asking, Askings, Group, Line
+from service.ledger.campaigns.lines import Asking, Askings, Group, Line
 
 _OWN_FIELDS: Final = frozenset(Line.__struct_fields__)
 _DECODER: Final = msgspec.json.Decoder(Line)

@@ -26,19 +26,19 @@ from service.api.bodies import (
     require_media_type,
     respond,
 )
+from service.api.callers.principal import READS, Principal
+from service.api.callers.quotas import Allowance
 from service.api.campaign_lines import Header, group_of, item_of, read_header
 from service.api.checks import DETAIL
 from service.api.duplex import Duplex, pipelined
 from service.api.events import ReceiptBody, receipt_body
-from service.api.principal import READS, Principal
 from service.api.problems import ApiError, Problem, problem_of
-from service.api.quotas import Allowance
 from service.api.services import LedgerServices, Services, ledger_of
-from service.api.unsubscribe_links import header_writer
+from service.api.unsubscribe.links import header_writer
 from service.core.errors import InputError, LedgerError
-from service.ledger.campaign import GROUP_LINES_MAX, Campaign, Summary
-from service.ledger.campaign_answers import Prepared
-from service.ledger.campaign_lines import Group
+from service.ledger.campaigns.answers import Prepared
+from service.ledger.campaigns.lines import Group
+from service.ledger.campaigns.running import GROUP_LINES_MAX, Campaign, Summary
 
 ITEMS_MAX: Final = 1_000
 # Groups under way at once: while one is read from the database, the one before it is answered.

@@ -8,19 +8,19 @@ from litestar import Response, post
 from msgspec import UNSET, Meta, UnsetType
 
 from service.api.bodies import ApiRequest, convert, read_json, respond
-from service.api.principal import READS, InsufficientScopeError, require_scope
-from service.api.quotas import Allowance
+from service.api.callers.principal import READS, InsufficientScopeError, require_scope
+from service.api.callers.quotas import Allowance
 from service.api.services import LedgerServices, Services, asked_by
-from service.api.unsubscribe_links import UnsubscribeHeaders, unsubscribe_headers
+from service.api.unsubscribe.links import UnsubscribeHeaders, unsubscribe_headers
 from service.core.errors import QuestionError
 from service.core.events import milliseconds
 from service.core.events.values import CampaignId
 from service.core.law.explanation import Explanation, Language, explain
 from service.core.law.question import parse_question
 from service.ledger.addresses import canonical_address
-from service.ledger.campaign_prove import CampaignProofs
-from service.ledger.check import Answer, Asked
-from service.ledger.prove import Documents
+from service.ledger.answering.checks import Answer, Asked
+from service.ledger.campaigns.proofs import CampaignProofs
+from service.ledger.proving.proofs import Documents
 
 DETAIL = "check:detail"
 DISCLOSE = "proof:disclose"

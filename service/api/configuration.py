@@ -8,13 +8,13 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from service.api.bodies import ApiRequest, convert, read_json, respond
+from service.api.callers.principal import WRITES, Principal
 from service.api.events import ReceiptBody, receipt_body
 from service.api.limits import DOCUMENT_BYTES_MAX
-from service.api.principal import WRITES, Principal
 from service.api.reading import get
 from service.api.services import LedgerServices, Services, ledger_of
+from service.ledger.appending.configuration import Published
 from service.ledger.catalogue import Sender
-from service.ledger.configure import Published
 
 
 class SenderBody(msgspec.Struct, forbid_unknown_fields=True):

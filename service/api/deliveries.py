@@ -12,8 +12,8 @@ from service.api.services import ledger_of
 from service.api.subscriptions import SCOPE
 from service.api.times import rfc3339
 from service.core.errors import InputError, NotFoundError
-from service.ledger.deliveries import Lane
-from service.ledger.subscriptions import AttemptRow, DeliveryRow, State, Subscriptions
+from service.ledger.delivering.deliveries import Lane
+from service.ledger.delivering.subscriptions import AttemptRow, DeliveryRow, State, Subscriptions
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
 LANES: tuple[Lane, ...] = ("live", "replay", "control")

@@ -6,9 +6,9 @@ from litestar import Response
 from litestar.params import FromPath
 
 from service.api.bodies import ApiRequest, respond
+from service.api.callers.principal import PUBLIC
 from service.api.contract import openapi_document
 from service.api.docs_page import HEADERS, docs_page, problem_page
-from service.api.principal import PUBLIC
 from service.api.problem_types import PROBLEM_TYPES
 from service.api.reading import get
 from service.core.errors import NotFoundError

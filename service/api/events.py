@@ -20,18 +20,18 @@ from service.api.bodies import (
     require_media_type,
     respond,
 )
+from service.api.callers.principal import WRITES, Principal, require_scope
+from service.api.callers.quotas import Allowance
 from service.api.duplex import Duplex, pipelined
 from service.api.limits import ITEMS_MAX
-from service.api.principal import WRITES, Principal, require_scope
 from service.api.problems import ApiError, problem_of
-from service.api.quotas import Allowance
 from service.api.services import asked_by
 from service.api.times import rfc3339
 from service.core.canonical import parse_strict
 from service.core.errors import FormatError, InputError, LedgerError
 from service.core.events import SubmittedEvent, parse_event
-from service.ledger.intake import Intake
-from service.ledger.sequence import Receipt
+from service.ledger.appending.epoch import Receipt
+from service.ledger.appending.intake import Intake
 
 # Groups of an NDJSON stream that may be under way at once: while one waits for its COMMIT the next is read.
 _GROUPS_MAX = 8

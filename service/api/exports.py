@@ -12,9 +12,9 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from service.api.bodies import ApiRequest, convert, header, read_json, respond
-from service.api.principal import PUBLIC, WRITES, UnauthenticatedError, require_scope
+from service.api.callers.principal import PUBLIC, WRITES, UnauthenticatedError, require_scope
+from service.api.callers.quotas import Allowance
 from service.api.problems import ApiError
-from service.api.quotas import Allowance
 from service.api.reading import get
 from service.api.services import LedgerServices, Services, asked_by
 from service.api.times import rfc3339
@@ -22,8 +22,8 @@ from service.core.errors import FormatError, InputError
 from service.core.events import milliseconds
 from service.core.events.values import AddressInput, CampaignId, SenderId
 from service.ledger.addresses import canonical_address
-from service.ledger.export_ports import ExportLanguage, ExportRow, Scope
-from service.ledger.exports import ADDRESSES_MAX, HELD_MAX
+from service.ledger.exporting.exports import ADDRESSES_MAX, HELD_MAX
+from service.ledger.exporting.ports import ExportLanguage, ExportRow, Scope
 
 SCOPE: Final = "export:create"
 DISCLOSE: Final = "proof:disclose"

@@ -14,12 +14,12 @@ from litestar import Response
 from litestar.response import Stream
 
 from service.api.bodies import NDJSON, ApiRequest, respond
-from service.api.principal import RESOLVE, Principal, require_scope, require_source
+from service.api.callers.principal import RESOLVE, Principal, require_scope, require_source
 from service.api.reading import get
 from service.api.services import LedgerServices, Services, ledger_of
 from service.core.errors import InputError
-from service.ledger.cloud_events import Filter, Heard
-from service.ledger.telling import View
+from service.ledger.delivering.cloud_events import Filter, Heard
+from service.ledger.delivering.telling import View
 
 SSE: Final = "text/event-stream"
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1_000

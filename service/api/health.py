@@ -3,7 +3,7 @@
 from litestar import Response
 
 from service.api.bodies import ApiRequest, respond
-from service.api.principal import PUBLIC
+from service.api.callers.principal import PUBLIC
 from service.api.problems import ApiError
 from service.api.reading import get
 from service.api.services import Services

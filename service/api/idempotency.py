@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, Scope, Send
 
-from service.api.principal import Principal
+from service.api.callers.principal import Principal
 from service.api.problems import ApiError
 from service.api.services import Services, ledger_of
 from service.core.errors import UnavailableError

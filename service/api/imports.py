@@ -25,21 +25,21 @@ from service.api.bodies import (
     require_media_type,
     respond,
 )
+from service.api.callers.principal import WRITES, Principal, require_scope
+from service.api.callers.quotas import Allowance
 from service.api.duplex import Duplex, pipelined
 from service.api.events import REFUSALS
 from service.api.limits import ITEMS_MAX
-from service.api.principal import WRITES, Principal, require_scope
 from service.api.problems import ApiError, Problem, problem_of
-from service.api.quotas import Allowance
 from service.api.services import asked_by
 from service.core.canonical import parse_strict
 from service.core.errors import ConflictError, FormatError, InputError, LedgerError
 from service.core.events import parse_event
 from service.core.events.values import Channels, FormId, ImportOrigin, Method, Name, Names, SenderId
+from service.ledger.appending.epoch import Receipt
+from service.ledger.appending.intake import Intake
 from service.ledger.importing.mapping import Meaning, State, map_columns, shipped_preset
 from service.ledger.importing.rows import VERDICTS, About, Plan, Rows, Verdict
-from service.ledger.intake import Intake
-from service.ledger.sequence import Receipt
 
 _GROUPS_MAX: Final = 8
 _GROUP_LINES: Final = 128

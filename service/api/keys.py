@@ -8,9 +8,17 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from service.api.bodies import ApiRequest, convert, read_json, respond
-from service.api.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey, TooManyKeysError
-from service.api.key_format import is_key_id
-from service.api.principal import SCOPES, WRITES, InsufficientScopeError, Principal, Quota, covers, is_scope
+from service.api.callers.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey, TooManyKeysError
+from service.api.callers.key_format import is_key_id
+from service.api.callers.principal import (
+    SCOPES,
+    WRITES,
+    InsufficientScopeError,
+    Principal,
+    Quota,
+    covers,
+    is_scope,
+)
 from service.api.problems import ApiError
 from service.api.reading import get
 from service.api.services import Services

@@ -7,7 +7,7 @@ over a raw socket.
 from dataclasses import dataclass
 from typing import Final
 
-from service.ledger.append import QUEUE_EVENTS_MAX, SHED_EVENTS, SHED_MS
+from service.ledger.appending.appender import QUEUE_EVENTS_MAX, SHED_EVENTS, SHED_MS
 
 URL_BYTES_MAX: Final = 4_096
 HEAD_BYTES_MAX: Final = 32_768

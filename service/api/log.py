@@ -5,7 +5,7 @@ from litestar import Response
 from litestar.params import FromPath
 
 from service.api.bodies import ApiRequest, respond
-from service.api.principal import PUBLIC
+from service.api.callers.principal import PUBLIC
 from service.api.reading import get
 from service.api.services import Services, ledger_named
 from service.core.errors import FormatError, NotFoundError

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from service.api.principal import WRITES
+from service.api.callers.principal import WRITES
 from service.api.problems import ApiError
 
 JSON: Final = "application/json"

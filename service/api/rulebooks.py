@@ -9,9 +9,9 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from service.api.bodies import ApiRequest, convert, read_json, respond
+from service.api.callers.principal import READS, WRITES
 from service.api.checks import read_question
 from service.api.configuration import own_ledger, published_body
-from service.api.principal import READS, WRITES
 from service.api.reading import get
 from service.api.services import LedgerServices
 from service.core.canonical import parse_canonical
@@ -21,8 +21,8 @@ from service.core.events.values import Channel
 from service.core.law.decision import stamp_ms
 from service.core.law.question import RecipientFacts
 from service.core.law.rulebook import RULEBOOK_BYTES_MAX
-from service.ledger.check import Asked
-from service.ledger.rehearsal import CHANNELS_DEFAULT, SUBJECTS_DEFAULT, Rehearsed, Scope
+from service.ledger.answering.checks import Asked
+from service.ledger.answering.rehearsal import CHANNELS_DEFAULT, SUBJECTS_DEFAULT, Rehearsed, Scope
 
 QUESTIONS_MAX = 1_000
 _BODY_BYTES_MAX = 2 * RULEBOOK_BYTES_MAX

@@ -7,29 +7,29 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from service.api.bodies import ApiRequest
-from service.api.key_desk import KeyDesk
-from service.api.principal import KeyRing, Principal
+from service.api.callers.key_desk import KeyDesk
+from service.api.callers.principal import KeyRing, Principal
+from service.api.callers.quotas import Quotas
+from service.api.callers.streams import Streams
 from service.api.problems import ApiError
-from service.api.quotas import Quotas
-from service.api.streams import Streams
-from service.ledger.campaign import Campaigns
-from service.ledger.campaign_prove import CampaignProofs
+from service.ledger.answering.checks import Checks
+from service.ledger.answering.publications import Publications
+from service.ledger.answering.rehearsal import Rehearsal
+from service.ledger.appending.configuration import Configuration
+from service.ledger.appending.intake import Intake
+from service.ledger.campaigns.proofs import CampaignProofs
+from service.ledger.campaigns.running import Campaigns
 from service.ledger.catalogue import Catalogue
-from service.ledger.check import Checks
-from service.ledger.configure import Configuration
-from service.ledger.erase import Erasures
-from service.ledger.exports import Exports
-from service.ledger.feed import Feed
-from service.ledger.intake import Intake
+from service.ledger.delivering.feed import Feed
+from service.ledger.delivering.subscriptions import Subscriptions
+from service.ledger.delivering.telling import Telling
+from service.ledger.erasing.erasures import Erasures
+from service.ledger.exporting.exports import Exports
 from service.ledger.kept_answers import KeptAnswers
 from service.ledger.keys import LedgerKeys
 from service.ledger.person.file import Lookup
-from service.ledger.prove import Proofs
-from service.ledger.publications import Publications
-from service.ledger.published import PublishedLog
-from service.ledger.rehearsal import Rehearsal
-from service.ledger.subscriptions import Subscriptions
-from service.ledger.telling import Telling
+from service.ledger.proving.proofs import Proofs
+from service.ledger.proving.public_log import PublishedLog
 from service.ledger.unsubscribe import Unsubscribe
 
 Probe = Callable[[], Awaitable[None]]

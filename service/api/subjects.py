@@ -6,9 +6,9 @@ import msgspec
 from litestar import Response, post
 
 from service.api.bodies import JSON, ApiRequest, convert, read_json, respond
+from service.api.callers.principal import READS, WRITES
+from service.api.callers.quotas import Allowance
 from service.api.events import ReceiptBody, receipt_body
-from service.api.principal import READS, WRITES
-from service.api.quotas import Allowance
 from service.api.services import asked_by
 from service.api.times import rfc3339
 from service.core.events.values import AddressInput, Country

@@ -9,14 +9,14 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from service.api.bodies import ApiRequest, convert, read_json, respond
-from service.api.principal import RESOLVE, WRITES, Principal, require_scope, require_source
+from service.api.callers.principal import RESOLVE, WRITES, Principal, require_scope, require_source
 from service.api.reading import get
 from service.api.services import LedgerServices, Services, ledger_of
 from service.api.times import milliseconds_of, rfc3339
-from service.ledger.cloud_events import Filter
-from service.ledger.sinks import URL_MAX
-from service.ledger.subscriptions import Definition, Span, Subscription
-from service.ledger.webhook_signatures import OVERLAP_DEFAULT_S, OVERLAP_MAX_S
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.signatures import OVERLAP_DEFAULT_S, OVERLAP_MAX_S
+from service.ledger.delivering.sinks import URL_MAX
+from service.ledger.delivering.subscriptions import Definition, Span, Subscription
 
 SCOPE = "subscription:manage"
 _BEYOND = 2**62

@@ -10,10 +10,10 @@ from service.ledger.keys import LedgerKeys
 from service.settings import Settings
 from service.wiring.database import database, make_fit
 from service.wiring.durable import replace_durably
-from service.wiring.escrow import escrow as encrypt
-from service.wiring.escrow import open_escrow
-from service.wiring.escrow import recover as put_back
-from service.wiring.keys import keys_directory
+from service.wiring.keys.escrow import escrow as encrypt
+from service.wiring.keys.escrow import open_escrow
+from service.wiring.keys.escrow import recover as put_back
+from service.wiring.keys.files import keys_directory
 from service.wiring.ledgers import open_parts
 
 _PEM = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -11,8 +11,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from service.api.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey
-from service.api.principal import SCOPES, SOURCE, Quota, is_scope
+from service.api.callers.key_desk import KEY_DAYS_MAX, KeyInfo, NewKey
+from service.api.callers.principal import SCOPES, SOURCE, Quota, is_scope
 from service.cli.escrowed_keys import escrow, recover
 from service.cli.options import database_options, settings_from
 from service.cli.signing_keys import retire_signing, rotate_signing

@@ -15,12 +15,12 @@ from service.core.notes import Verifier, parse_verifier
 from service.ledger.generations import link_previous, next_origin
 from service.settings import Settings
 from service.storage.access import LedgerRow
-from service.wiring.bootstrap import FIRST_KEY_DAYS, prepare
 from service.wiring.clock import now_ms
 from service.wiring.compose import open_access, open_services
 from service.wiring.database import database, make_fit
-from service.wiring.keys import create_keys, have_keys, keys_directory
+from service.wiring.keys.files import create_keys, have_keys, keys_directory
 from service.wiring.ledgers import first_origin
+from service.wiring.serving.bootstrap import FIRST_KEY_DAYS, prepare
 
 
 @click.group()

@@ -42,7 +42,7 @@ def write(*, data_dir: Path | None, database_url: str | None, ledger: str | None
 
 
 async def _write(settings: Settings, dsn: str, file: Path) -> None:
-    from service.ledger.partitioning import partition_lines  # noqa: PLC0415 - as above
+    from service.ledger.proving.partitioning import partition_lines  # noqa: PLC0415 - as above
     from service.wiring.ledgers import open_parts  # noqa: PLC0415 - as above
 
     async with open_parts(settings, dsn) as parts:

@@ -8,8 +8,8 @@ import click
 from service.cli.options import database_options, settings_from
 from service.core.events import SubmittedEvent
 from service.delivery.relay import Course
-from service.ledger.cloud_events import ERASED, Filter
-from service.ledger.telling import View
+from service.ledger.delivering.cloud_events import ERASED, Filter
+from service.ledger.delivering.telling import View
 from service.telemetry.logs import configure_logging
 from service.wiring.relaying import publish
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from service.cli.options import database_options, settings_from
-from service.wiring.serve import Serving, serve_as_worker
-from service.wiring.serve import serve as run_service
+from service.wiring.serving.serve import Serving, serve_as_worker
+from service.wiring.serving.serve import serve as run_service
 
 _WORKERS_MAX = 64
 

@@ -8,7 +8,7 @@ import msgspec
 
 from service.cli.options import database_options, settings_from
 from service.wiring.database import database, make_fit
-from service.wiring.keys import keys_directory
+from service.wiring.keys.files import keys_directory
 from service.wiring.rotating import retire_signing_key, rotate_signing_key
 
 

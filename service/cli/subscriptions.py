@@ -14,10 +14,10 @@ from service.api.deliveries import attempt_view, delivery_view
 from service.api.subscriptions import view
 from service.api.times import milliseconds_of
 from service.cli.options import database_options, settings_from
-from service.ledger.cloud_events import Filter
-from service.ledger.deliveries import Lane
-from service.ledger.subscriptions import Definition, Span, State, Subscription, Subscriptions
-from service.ledger.webhook_signatures import OVERLAP_DEFAULT_S, OVERLAP_MAX_S
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.deliveries import Lane
+from service.ledger.delivering.signatures import OVERLAP_DEFAULT_S, OVERLAP_MAX_S
+from service.ledger.delivering.subscriptions import Definition, Span, State, Subscription, Subscriptions
 from service.wiring.database import database, make_fit
 from service.wiring.ledgers import open_parts
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from service.delivery.jetstream import JetStream
 from service.delivery.kafka import Kafka
-from service.ledger.relaying import Broker, BrokerRefusedError
+from service.ledger.delivering.relaying import Broker, BrokerRefusedError
 
 TOPIC: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 TOPIC_MAX: Final = 200

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from service.ledger.cloud_events import MEDIA_TYPE
-from service.ledger.relaying import BrokerAwayError, BrokerRefusedError, Message
+from service.ledger.delivering.cloud_events import MEDIA_TYPE
+from service.ledger.delivering.relaying import BrokerAwayError, BrokerRefusedError, Message
 
 if TYPE_CHECKING:
     from nats.aio.client import Client

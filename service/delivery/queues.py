@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
-from service.ledger.deliveries import SEND_BEFORE_MS, Lane
-from service.ledger.delivery_ports import Claimed, Key, key_of
+from service.ledger.delivering.deliveries import SEND_BEFORE_MS, Lane
+from service.ledger.delivering.ports import Claimed, Key, key_of
 
 _ORDER: dict[Lane, int] = {"control": 0, "live": 1, "replay": 2}
 

@@ -13,10 +13,9 @@ from typing import Final
 import structlog
 
 from service.core.errors import LedgerError, QuestionError, StateConflictError, UnavailableError
-from service.ledger.cloud_events import Filter
-from service.ledger.feed import Feed, Page
-from service.ledger.ports import Bell, Clock
-from service.ledger.relaying import (
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.feed import Feed, Page
+from service.ledger.delivering.relaying import (
     LEASE_MS,
     PAGE,
     Broker,
@@ -27,7 +26,8 @@ from service.ledger.relaying import (
     messages_of,
     waves,
 )
-from service.ledger.telling import Telling, View
+from service.ledger.delivering.telling import Telling, View
+from service.ledger.ports import Bell, Clock
 
 IDLE_SECONDS: Final = 1.0
 """How long at most between two looks: what a lost notification costs."""

@@ -14,9 +14,9 @@ from typing import Any, Final
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from service.ledger.deliveries import Answer, Outcome, outcome_of, retry_after
+from service.ledger.delivering.deliveries import Answer, Outcome, outcome_of, retry_after
+from service.ledger.delivering.sinks import is_public
 from service.ledger.ports import Clock
-from service.ledger.sinks import is_public
 
 CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 15.0

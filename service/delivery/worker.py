@@ -16,10 +16,10 @@ import structlog
 from service.core.errors import LedgerError
 from service.delivery.queues import Queues
 from service.delivery.sender import Sender
-from service.ledger.control_events import UPDATED, control_delivery
-from service.ledger.deliveries import DAY_MS, SECOND_MS, Answer, Outcome
-from service.ledger.delivery_ports import Attempted, Claimed, DeliveryStore
-from service.ledger.dispatch import Back, Dispatch
+from service.ledger.delivering.control_events import UPDATED, control_delivery
+from service.ledger.delivering.deliveries import DAY_MS, SECOND_MS, Answer, Outcome
+from service.ledger.delivering.dispatch import Back, Dispatch
+from service.ledger.delivering.ports import Attempted, Claimed, DeliveryStore
 from service.ledger.ports import Bell, Clock
 
 IDLE_SECONDS: Final = 1.0

@@ -11,10 +11,10 @@ from service.core.entries import encode_succession
 from service.core.errors import ForkError, InputError, ProofError
 from service.core.notes import Verifier
 from service.core.succession import previous_log_entry
+from service.ledger.appending.epoch import Epoch
 from service.ledger.key_following import follow, open_signed
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.ports import Head, HighWaterMark, Store
-from service.ledger.sequence import Epoch
 
 _GENERATION = re.compile(r"(.+/)([1-9][0-9]{0,8})")
 

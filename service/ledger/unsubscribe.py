@@ -18,8 +18,8 @@ from service.core.law.rulebook import Rulebook, RulebookDocument
 from service.core.law.standing import EMPTY, Standing, decode_standing
 from service.core.unsubscribe import LinkKeys, UnsubscribeLink, act_id
 from service.ledger.addresses import CanonicalAddress
-from service.ledger.admission import Admission
-from service.ledger.append import Appender
+from service.ledger.appending.admission import Admission
+from service.ledger.appending.appender import Appender
 from service.ledger.catalogue import Catalogue
 from service.ledger.keys import LedgerKeys
 from service.ledger.ports import UNMETERED, Clock, Head, Meter, Store

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from service.core.merkle import HASH_SIZE, TILE_WIDTH, HashRange
-from service.ledger.campaign_ports import Run, State, Tile
+from service.ledger.campaigns.ports import Run, State, Tile
 from service.storage.fence import FencedPool
 from service.storage.postgres import unavailable_on_failure
 from service.storage.queries import SQL

@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg
 
-from service.ledger.cloud_events import Filter
-from service.ledger.control_events import NewDelivery
-from service.ledger.deliveries import (
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.control_events import NewDelivery
+from service.ledger.delivering.deliveries import (
     AHEAD,
     BREAKER_FAILURES,
     CLAIMED_MAX,
@@ -19,9 +19,9 @@ from service.ledger.deliveries import (
     Endpoint,
     Lane,
 )
-from service.ledger.delivery_ports import Claimed, EndpointState, Holding, Key, Listening, Move, Record
-from service.ledger.dispatch import QUEUE_MAX
-from service.ledger.telling import View
+from service.ledger.delivering.dispatch import QUEUE_MAX
+from service.ledger.delivering.ports import Claimed, EndpointState, Holding, Key, Listening, Move, Record
+from service.ledger.delivering.telling import View
 from service.storage.fence import FencedPool
 from service.storage.postgres import unavailable_on_failure
 from service.storage.queries import SQL

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from service.ledger.cloud_events import ERASED
+from service.ledger.delivering.cloud_events import ERASED
 from service.ledger.ports import Destruction
 
 Fetch = Callable[..., Awaitable[list[Any]]]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from service.ledger.erasure_ports import ErasedSubject
+from service.ledger.erasing.ports import ErasedSubject
 from service.storage.fence import FencedPool
 from service.storage.postgres import unavailable_on_failure
 from service.storage.queries import SQL

@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 
 from service.core.errors import StateConflictError
-from service.ledger.export_ports import ExportRow, FileRow
+from service.ledger.exporting.ports import ExportRow, FileRow
 from service.storage.fence import FencedPool
 from service.storage.postgres import unavailable_on_failure
 from service.storage.queries import SQL

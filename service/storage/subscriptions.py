@@ -8,10 +8,10 @@ from typing import Any
 import asyncpg
 
 from service.core.errors import NotFoundError
-from service.ledger.cloud_events import Filter
-from service.ledger.control_events import NewDelivery
-from service.ledger.deliveries import Endpoint, Lane
-from service.ledger.subscriptions import (
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.control_events import NewDelivery
+from service.ledger.delivering.deliveries import Endpoint, Lane
+from service.ledger.delivering.subscriptions import (
     AttemptRow,
     Definition,
     DeliveryRow,

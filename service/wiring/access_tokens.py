@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 from jwt.exceptions import PyJWTError
 
-from service.api.principal import Principal, Quota, is_scope
+from service.api.callers.principal import Principal, Quota, is_scope
 from service.ledger.ports import Clock
 from service.wiring.issuers import IssuerKeys
 

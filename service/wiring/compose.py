@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from service.api.principal import Quota
-from service.api.quotas import Quotas
+from service.api.callers.principal import Quota
+from service.api.callers.quotas import Quotas
 from service.api.services import LedgerServices, Services
-from service.ledger.append import Appender
+from service.ledger.appending.appender import Appender
 from service.ledger.ports import Clock, Failpoint
 from service.settings import Settings
 from service.storage.access import AccessStore, LedgerRow

@@ -1,7 +1,7 @@
 """Every kind of credential at one door, told apart by its text."""
 
-from service.api.key_format import PREFIX
-from service.api.principal import KeyRing, Principal
+from service.api.callers.key_format import PREFIX
+from service.api.callers.principal import KeyRing, Principal
 
 _BEARER = len("Bearer ")
 

@@ -12,8 +12,8 @@ from service.core.errors import LedgerError
 from service.settings import Settings
 from service.storage.postgres import unavailable_on_failure
 from service.storage.revision import found_revision, known_revisions
-from service.wiring.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from service.wiring.postmaster import Postmaster
+from service.wiring.embedded.postmaster import Postmaster
+from service.wiring.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
 
 RELEASE_MIN = 15
 

@@ -15,12 +15,12 @@ import uvloop
 from service.core.errors import LedgerError
 from service.delivery.sender import Sender
 from service.delivery.worker import Worker
-from service.ledger.dispatch import Dispatch, Parts
-from service.ledger.feed import Feed
-from service.ledger.heartbeats import Heartbeats
+from service.ledger.delivering.dispatch import Dispatch, Parts
+from service.ledger.delivering.feed import Feed
+from service.ledger.delivering.heartbeats import Heartbeats
+from service.ledger.delivering.subscriptions import Subscriptions
 from service.ledger.opening import Opener
 from service.ledger.ports import Clock
-from service.ledger.subscriptions import Subscriptions
 from service.ledger.vault import Vault, webhook_signing_key
 from service.settings import Settings
 from service.storage.access import AccessStore, LedgerRow
@@ -32,7 +32,7 @@ from service.telemetry.metrics import Metrics
 from service.wiring.clock import now_ms
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.durability import require_durable
-from service.wiring.key_sources import key_source
+from service.wiring.keys.sources import key_source
 from service.wiring.ledgers import LedgerParts, ledger_parts
 from service.wiring.observing import metrics_served
 from service.wiring.pools import pooled

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from service.core.errors import ForkError, UnavailableError
-from service.ledger.erasure_ports import ErasedSubject
+from service.ledger.erasing.ports import ErasedSubject
 from service.wiring.durable import make_private_directory, sync_directory
 
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from service.ledger.catalogue import Catalogue
-from service.ledger.exports import Exports
+from service.ledger.exporting.exports import Exports
 from service.ledger.opening import Opener
 from service.ledger.ports import UNMETERED
-from service.ledger.prove import Proofs
+from service.ledger.proving.proofs import Proofs
 from service.ledger.startup import check_start
 from service.settings import Settings
 from service.wiring.failpoints import failpoint

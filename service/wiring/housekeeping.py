@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from service.api.quotas import EXCHANGE_SECONDS, Quotas, Use
+from service.api.callers.quotas import EXCHANGE_SECONDS, Quotas, Use
 from service.api.services import Services
 from service.core.errors import LedgerError
 from service.ledger.key_following import refresh

@@ -5,9 +5,9 @@ import hmac
 import time
 from dataclasses import dataclass
 
-from service.api.key_desk import LIVE_KEYS_MAX, KeyInfo, NewKey, TooManyKeysError
-from service.api.key_format import RANDOM_BYTES, new_key, parse_key
-from service.api.principal import Principal, Quota
+from service.api.callers.key_desk import LIVE_KEYS_MAX, KeyInfo, NewKey, TooManyKeysError
+from service.api.callers.key_format import RANDOM_BYTES, new_key, parse_key
+from service.api.callers.principal import Principal, Quota
 from service.core.errors import UnavailableError
 from service.ledger.ports import Clock, Randomness
 from service.storage.access import AccessStore, KeyRow

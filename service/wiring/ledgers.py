@@ -11,38 +11,38 @@ import structlog
 
 from service.api.services import LedgerServices
 from service.core.errors import ForkError
-from service.ledger.admission import Admission
-from service.ledger.append import Appender
-from service.ledger.campaign import Campaigns
-from service.ledger.campaign import Parts as CampaignParts
-from service.ledger.campaign_prove import CampaignProofs
-from service.ledger.campaign_search import CampaignSearch
+from service.ledger.answering.checks import Checks
+from service.ledger.answering.past import Past
+from service.ledger.answering.publications import Publications
+from service.ledger.answering.rehearsal import Rehearsal
+from service.ledger.appending.admission import Admission
+from service.ledger.appending.appender import Appender
+from service.ledger.appending.configuration import Configuration
+from service.ledger.appending.genesis import begin
+from service.ledger.appending.intake import Intake
+from service.ledger.campaigns.proofs import CampaignProofs
+from service.ledger.campaigns.running import Campaigns
+from service.ledger.campaigns.running import Parts as CampaignParts
+from service.ledger.campaigns.search import CampaignSearch
 from service.ledger.catalogue import Catalogue
-from service.ledger.check import Checks
-from service.ledger.configure import Configuration
-from service.ledger.erase import Erasures
-from service.ledger.erase_again import RestoredErasures
-from service.ledger.export_files import Files
-from service.ledger.export_freezing import Freezer
-from service.ledger.export_preparing import Parts as ExportParts
-from service.ledger.exports import Exports
-from service.ledger.feed import Feed
-from service.ledger.genesis import begin
-from service.ledger.intake import Intake
+from service.ledger.delivering.feed import Feed
+from service.ledger.delivering.subscriptions import Subscriptions
+from service.ledger.delivering.telling import Telling
+from service.ledger.erasing.erasures import Erasures
+from service.ledger.erasing.restored import RestoredErasures
+from service.ledger.exporting.exports import Exports
+from service.ledger.exporting.files import Files
+from service.ledger.exporting.freezing import Freezer
+from service.ledger.exporting.preparing import Parts as ExportParts
 from service.ledger.kept_answers import KeptAnswers
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
 from service.ledger.packs import shipped_packs
-from service.ledger.past import Past
 from service.ledger.person.file import Lookup
 from service.ledger.ports import UNMETERED, Bell, Clock, Failpoint, Meter
-from service.ledger.prove import Proofs
-from service.ledger.publications import Publications
-from service.ledger.published import PublishedLog
-from service.ledger.rehearsal import Rehearsal
+from service.ledger.proving.proofs import Proofs
+from service.ledger.proving.public_log import PublishedLog
 from service.ledger.startup import check_start
-from service.ledger.subscriptions import Subscriptions
-from service.ledger.telling import Telling
 from service.ledger.unsubscribe import Unsubscribe
 from service.ledger.vault import Vault, webhook_signing_key
 from service.printing import can_print, print_report
@@ -57,7 +57,7 @@ from service.storage.subscriptions import PostgresSubscriptions
 from service.wiring.clock import now_ms
 from service.wiring.erasure_list import ErasureFile, erasures_path
 from service.wiring.high_water import HighWaterFile, mark_path
-from service.wiring.key_sources import key_source
+from service.wiring.keys.sources import key_source
 from service.wiring.pools import pooled
 
 GENERATION = 1

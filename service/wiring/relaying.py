@@ -12,9 +12,9 @@ import uvloop
 from service.core.errors import NotFoundError, UnavailableError
 from service.delivery.brokers import broker_of
 from service.delivery.relay import Course, Relay, RelayParts
-from service.ledger.feed import Feed
+from service.ledger.delivering.feed import Feed
+from service.ledger.delivering.relaying import LEASE_MS, Broker
 from service.ledger.opening import Opener
-from service.ledger.relaying import LEASE_MS, Broker
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore
 from service.storage.head_watch import Watches
@@ -24,7 +24,7 @@ from service.telemetry.relay_metrics import RelayMetrics
 from service.wiring.clock import now_ms
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.durability import require_durable
-from service.wiring.keys import keys_directory, load_keys
+from service.wiring.keys.files import keys_directory, load_keys
 from service.wiring.ledgers import ledger_parts
 from service.wiring.observing import metrics_served
 from service.wiring.pools import pooled

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from service.core.errors import NotFoundError
 from service.core.notes import Verifier
+from service.ledger.appending.rotation import rotate
 from service.ledger.ports import UNMETERED
-from service.ledger.rotation import rotate
 from service.settings import Settings
 from service.storage.access import AccessStore
 from service.wiring.clock import now_ms
 from service.wiring.failpoints import failpoint
-from service.wiring.key_sources import key_source
-from service.wiring.keys import KeysError, next_signing_key, settle_signing_keys
+from service.wiring.keys.files import KeysError, next_signing_key, settle_signing_keys
+from service.wiring.keys.sources import key_source
 from service.wiring.ledgers import LedgerParts, open_ledger
 from service.wiring.pools import pooled
 

@@ -16,7 +16,7 @@ from service.ledger.scenarios import TrialLedger
 from service.storage.access import AccessStore
 from service.storage.postgres import PostgresStore, open_pool
 from service.wiring.database import UNREACHABLE, DatabaseError, explain, make_fit
-from service.wiring.embedded import throw_away
+from service.wiring.embedded.server import throw_away
 
 _CONNECT_SECONDS: Final = 10
 _PREFIX: Final = "consent_ledger_trial_"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.wiring import http
+from service.wiring.serving import http
 from tests.support.bad_input import ROWS
 from tests.support.bad_input_rows import Row, Sent
 from tests.support.http_service import Service

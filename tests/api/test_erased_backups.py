@@ -12,9 +12,9 @@ from service.storage.migrate import upgrade
 from service.storage.scrub import TABLES, scrub
 from service.telemetry.metrics import Metrics
 from service.wiring.delivering import delivering
-from service.wiring.embedded import EmbeddedPostgres
+from service.wiring.embedded.programs import locate
+from service.wiring.embedded.server import EmbeddedPostgres
 from service.wiring.high_water import mark_path
-from service.wiring.postgres_binaries import locate
 from tests.support.databases import a_copy
 from tests.support.http_service import JANE, grant, running, withdrawal
 from tests.support.persons import audited, spellings

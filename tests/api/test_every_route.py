@@ -13,9 +13,9 @@ from httpx import Response
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from service.api.key_desk import NewKey
-from service.api.key_format import new_key
-from service.api.principal import PUBLIC, READS, SCOPES, WRITES
+from service.api.callers.key_desk import NewKey
+from service.api.callers.key_format import new_key
+from service.api.callers.principal import PUBLIC, READS, SCOPES, WRITES
 from service.wiring.clock import now_ms
 from service.wiring.key_ring import issue_key
 from tests.support.http_service import Service, grant

@@ -10,7 +10,7 @@ import pytest
 from httpx import Response
 
 from service.core.token import decode_base64url, encode_base64url
-from service.ledger.export_tokens import LIFETIME_MS
+from service.ledger.exporting.tokens import LIFETIME_MS
 from service.wiring.clock import now_ms
 from tests.support.exported import audited, verified
 from tests.support.http_service import JANE, Service, grant, question

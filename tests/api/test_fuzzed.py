@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from service.api.principal import SCOPES
+from service.api.callers.principal import SCOPES
 from service.cli.demo.theatre import program
 from tests.support.databases import a_database
 from tests.support.served import Served, served

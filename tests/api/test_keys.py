@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from service.api.key_desk import NewKey
-from service.api.principal import SCOPES, Quota
+from service.api.callers.key_desk import NewKey
+from service.api.callers.principal import SCOPES, Quota
 from tests.support.http_service import Service, question
 from tests.support.patience import until
 

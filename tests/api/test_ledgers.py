@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.api.key_desk import NewKey
-from service.api.principal import SCOPES
+from service.api.callers.key_desk import NewKey
+from service.api.callers.principal import SCOPES
 from service.cli.ledgers import _create
 from service.settings import Settings
 from tests.api.test_every_route import guarded

@@ -12,7 +12,7 @@ import pytest
 
 from service.api import limits
 from service.api.limits import LIMITS
-from service.wiring import http
+from service.wiring.serving import http
 from tests.support.http_service import Service, grant, question
 from tests.support.raw_http import exchange, listening, status_of
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from service.ledger import append
+from service.ledger.appending import appender as append
 from tests.support.http_service import Service, grant, question, withdrawal
 from tests.support.patience import until
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.key_desk import NewKey
-from service.api.principal import SCOPES, Principal, Quota
-from service.api.quotas import DAY_MS, MINUTE_MS, QuotaExceededError, Quotas
+from service.api.callers.key_desk import NewKey
+from service.api.callers.principal import SCOPES, Principal, Quota
+from service.api.callers.quotas import DAY_MS, MINUTE_MS, QuotaExceededError, Quotas
 from service.core.sketch import REGISTERS, Sketch
 from service.storage.fence import AT_THE_DOOR, FencedPool
 from service.storage.quota_use import QuotaUseStore

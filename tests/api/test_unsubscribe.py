@@ -189,7 +189,7 @@ async def test_a_body_that_is_too_large_or_never_ends_is_refused(
 ) -> None:
     url = await link(service)
     assert (await ask(service, "POST", url, b"x" * 16_385)).status_code == 413
-    monkeypatch.setattr("service.api.unsubscribe.BODY_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("service.api.unsubscribe.routes.BODY_SECONDS_MAX", 0.05)
 
     async def dripping() -> Any:  # noqa: ANN401 - chunks
         for _ in range(100):

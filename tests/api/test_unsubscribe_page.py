@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.unsubscribe_page import HEADERS, ask_page, broken_page, stopped_page
-from service.api.unsubscribe_texts import TEXTS, Texts, choose_language
+from service.api.unsubscribe.page import HEADERS, ask_page, broken_page, stopped_page
+from service.api.unsubscribe.texts import TEXTS, Texts, choose_language
 from service.ledger.unsubscribe import Extent, WayOut
 
 VOID = {"meta", "path", "circle", "input", "br", "link"}

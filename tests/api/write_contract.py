@@ -3,10 +3,10 @@
 from typing import cast
 
 from service.api.app import create_app
+from service.api.callers.key_desk import KeyDesk
+from service.api.callers.principal import KeyRing
+from service.api.callers.quotas import Quotas
 from service.api.contract import openapi_document
-from service.api.key_desk import KeyDesk
-from service.api.principal import KeyRing
-from service.api.quotas import Quotas
 from service.api.services import Services
 from tests.api.test_contract import CONTRACT, written
 

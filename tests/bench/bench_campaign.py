@@ -28,7 +28,7 @@ from service.core.law.standing import EMPTY, encode_standing, fold
 from service.core.records import subject_keys
 from service.settings import read_settings
 from service.wiring.database import database
-from service.wiring.keys import keys_directory, load_keys
+from service.wiring.keys.files import keys_directory, load_keys
 from tests.bench.floor import floor_endpoint
 from tests.support.campaigns import DEFAULTS
 from tests.support.http_service import grant, withdrawal

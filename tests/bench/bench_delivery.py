@@ -22,9 +22,9 @@ from aiohttp import ClientSession, web
 
 from service.cli.demo.theatre import Client, opened
 from service.delivery.sender import Sender
-from service.ledger.cloud_events import Filter
-from service.ledger.deliveries import IN_FLIGHT
-from service.ledger.subscriptions import Definition, Subscriptions
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.deliveries import IN_FLIGHT
+from service.ledger.delivering.subscriptions import Definition, Subscriptions
 from service.settings import Settings, read_settings
 from service.wiring.clock import now_ms
 from service.wiring.database import database

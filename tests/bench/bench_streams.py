@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from service.api.key_desk import NewKey
-from service.api.principal import Quota
+from service.api.callers.key_desk import NewKey
+from service.api.callers.principal import Quota
 from service.cli.demo.theatre import Client
 from service.storage.access import AccessStore
 from service.wiring.clock import now_ms

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from service.core.unsubscribe import LinkKeys, UnsubscribeLink
 from service.ledger.addresses import canonical_address
-from service.ledger.admission import Admission
+from service.ledger.appending.admission import Admission
 from tests.bench.bench_decide import median_us
 from tests.bench.table import Line
 from tests.support.small_ledger import keys_from

@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from service.ledger.export_ports import ExportLanguage
-from service.ledger.report.page import report_page
+from service.ledger.exporting.ports import ExportLanguage
+from service.ledger.exporting.report.page import report_page
 from tests.support.told_report import told_subject
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"

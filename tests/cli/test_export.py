@@ -13,8 +13,8 @@ import pytest
 
 from service.cli.demo.theatre import Client
 from service.cli.export.job import Journal
-from service.ledger.export_freezing import scope_bytes
-from service.ledger.export_ports import Scope
+from service.ledger.exporting.freezing import scope_bytes
+from service.ledger.exporting.ports import Scope
 from tests.support.http_service import JANE, grant
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}

@@ -14,7 +14,7 @@ from service.core.merkle import hash_leaf, plan_inclusion, prove_inclusion, root
 from service.core.merkle.proving import HashRange
 from service.core.records import subject_key, subject_keys
 from service.ledger.addresses import canonical_address, plain_email
-from service.ledger.campaign_tree import AnswerTree
+from service.ledger.campaigns.tree import AnswerTree
 from service.ledger.packs import shipped_packs, worked_cases
 from service.ledger.scenarios import MemoryLedger, read_cases, run_case
 

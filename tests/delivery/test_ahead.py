@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from service.delivery.worker import Worker
-from service.ledger.deliveries import AHEAD
+from service.ledger.delivering.deliveries import AHEAD
 from tests.support.delivery_world import World, a_world
 from tests.support.webhook_receiver import Received, Receiver
 

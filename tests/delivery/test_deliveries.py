@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from service.ledger.dispatch import Back
-from service.ledger.subscriptions import Span
+from service.ledger.delivering.dispatch import Back
+from service.ledger.delivering.subscriptions import Span
 from tests.support.delivery_world import World, a_world
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 

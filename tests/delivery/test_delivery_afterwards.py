@@ -1,7 +1,7 @@
 """Afterwards: what is sent again, what is kept and sealed, what is forgotten, and what is counted."""
 
 from service.delivery.worker import DEAD_KEPT_MS, DONE_KEPT_MS
-from service.ledger.subscriptions import Span
+from service.ledger.delivering.subscriptions import Span
 from tests.support.databases import execute, fetch_value
 from tests.support.delivery_world import World
 from tests.support.http_service import withdrawal

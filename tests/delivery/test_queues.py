@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.delivery.queues import Queues
-from service.ledger.deliveries import LEASE_MS, SEND_BEFORE_MS, Lane
-from service.ledger.delivery_ports import Claimed, key_of
+from service.ledger.delivering.deliveries import LEASE_MS, SEND_BEFORE_MS, Lane
+from service.ledger.delivering.ports import Claimed, key_of
 
 IN_FLIGHT = 3
 NOW = 1_800_000_000_000

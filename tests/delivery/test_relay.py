@@ -10,9 +10,9 @@ import pytest
 
 from service.core.errors import StateConflictError, UnavailableError
 from service.delivery.brokers import broker_of
-from service.ledger.cloud_events import Filter
-from service.ledger.relaying import BrokerRefusedError, Message
-from service.ledger.telling import View
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.relaying import BrokerRefusedError, Message
+from service.ledger.delivering.telling import View
 from tests.support.patience import until
 from tests.support.relay_world import (
     RelayWorld,

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from service.ledger.relaying import BrokerRefusedError
+from service.ledger.delivering.relaying import BrokerRefusedError
 from tests.support.nats_server import NatsServer, a_nats_server
 from tests.support.patience import until
 from tests.support.relay_world import RelayWorld, a_relay_world

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.ledger.deliveries import (
+from service.ledger.delivering.deliveries import (
     BREAKER_FAILURES,
     DAY_MS,
     DISABLE_ATTEMPTS,

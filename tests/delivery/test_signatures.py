@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from service.core.errors import StateConflictError
-from service.ledger.webhook_signatures import Secret, Secrets
+from service.ledger.delivering.signatures import Secret, Secrets
 from tests.support.delivery_world import World
 from tests.support.webhook_receiver import Received, Receiver
 

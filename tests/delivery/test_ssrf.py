@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from service.core.errors import InputError
 from service.delivery import sender as sending
 from service.delivery.sender import KEPT_BYTES_MAX, READ_BYTES_MAX, Sender
-from service.ledger.deliveries import Outcome
-from service.ledger.sinks import canonical_sink, is_public
+from service.ledger.delivering.deliveries import Outcome
+from service.ledger.delivering.sinks import canonical_sink, is_public
 from tests.support.bad_input_rows import INNER_HOSTS
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from service.storage.migrate import upgrade
-from service.wiring.embedded import EmbeddedPostgres
+from service.wiring.embedded.server import EmbeddedPostgres
 from tests.support.nats_server import nats_program
 from tests.support.program_nursery import Nursery, a_nursery
 from tests.support.turmoil import Turmoil, first_arrivals, turmoil, withdrawals

@@ -10,7 +10,7 @@ import msgspec
 
 from service.core.law.question import parse_question
 from service.ledger.addresses import CanonicalAddress
-from service.ledger.check import Asked
+from service.ledger.answering.checks import Asked
 from tests.support.bundle_vectors import lines
 from tests.support.forgery import run, world
 from tests.support.reproving import leaves_of

@@ -19,9 +19,9 @@ from service.core.merkle import plan_consistency, plan_inclusion, prove_consiste
 from service.core.notes import Verifier, parse_note, parse_verifier
 from service.core.prefix_map import EMPTY_STRATUM, root_of
 from service.core.records import ZERO_HASH
+from service.ledger.appending.epoch import Epoch
 from service.ledger.keys import Sealer
-from service.ledger.published import PublishedLog
-from service.ledger.sequence import Epoch
+from service.ledger.proving.public_log import PublishedLog
 from service.storage.postgres import PostgresStore, open_pool
 from service.wiring import attesting
 from tests.support.http_service import Service, grant, running

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from service.delivery.brokers import broker_of
-from service.ledger.relaying import BrokerRefusedError
+from service.ledger.delivering.relaying import BrokerRefusedError
 from tests.support.kafka_broker import KafkaBroker, a_kafka_broker
 from tests.support.patience import until
 from tests.support.relay_world import RelayWorld, a_relay_world, first_arrivals

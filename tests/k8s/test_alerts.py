@@ -8,7 +8,7 @@ from typing import Any
 import promql_parser
 import pytest
 
-from service.ledger.deliveries import Outcome
+from service.ledger.delivering.deliveries import Outcome
 from tests.support.kustomize import K8S, ROOT, documents
 from tests.support.program_facts import metric_labels, routes
 

@@ -15,10 +15,10 @@ from service.cli.ledgers import make_keys
 from service.core.errors import InputError
 from service.settings import Settings
 from service.storage.roles import ROLES
-from service.wiring.bootstrap import prepare
 from service.wiring.compose import open_services
 from service.wiring.database import make_fit
-from service.wiring.embedded import EmbeddedPostgresMissingError, throw_away
+from service.wiring.embedded.server import EmbeddedPostgresMissingError, throw_away
+from service.wiring.serving.bootstrap import prepare
 from tests.support.databases import execute, fetch_value
 from tests.support.kustomize import K8S, Manifest, rendered
 from tests.support.operator_schemas import FILES, schema_of

@@ -8,8 +8,8 @@ import pytest
 
 from service.core.checkpoint import open_checkpoint
 from service.core.errors import ConflictError, UnavailableError
-from service.ledger.append import BATCH_EVENTS_MAX, QUEUE_EVENTS_MAX
-from service.ledger.sequence import Receipt
+from service.ledger.appending.appender import BATCH_EVENTS_MAX, QUEUE_EVENTS_MAX
+from service.ledger.appending.epoch import Receipt
 from tests.support.plain_log import Tree, read_log
 from tests.support.workload import (
     Ledger,

@@ -13,9 +13,9 @@ from service.core.bundle import parse_bundle
 from service.core.export import contents as at
 from service.core.notes import Signer
 from service.core.verifier import verify_bundle
-from service.ledger import campaign_search
 from service.ledger.addresses import CanonicalAddress
-from service.ledger.export_ports import Scope
+from service.ledger.campaigns import search as campaign_search
+from service.ledger.exporting.ports import Scope
 from tests.support.databases import a_database
 from tests.support.exported import audited, codes, exported, exports_of, files_of, signed, verified
 from tests.support.http_service import JANE, Service, grant, question, running, withdrawal

@@ -12,10 +12,10 @@ from service.core.bundle import parse_bundle
 from service.core.errors import NotAssuredError
 from service.core.verifier import verify_bundle
 from service.ledger.addresses import CanonicalAddress
-from service.ledger.erase_again import RestoredErasures
+from service.ledger.appending.epoch import NOTICE_INDICES_MAX
+from service.ledger.erasing.restored import RestoredErasures
 from service.ledger.opening import is_tombstone
 from service.ledger.ports import SealedRow
-from service.ledger.sequence import NOTICE_INDICES_MAX
 from tests.support.forgery import run
 from tests.support.small_ledger import GRANT, SECOND, SmallLedger, a_small_ledger, email
 
@@ -174,7 +174,7 @@ async def test_other_addresses_of_the_same_person_are_named_and_left_alone() -> 
 
 
 async def test_a_history_longer_than_a_notice_is_erased_by_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.ledger.sequence.NOTICE_INDICES_MAX", 2)
+    monkeypatch.setattr("service.ledger.appending.epoch.NOTICE_INDICES_MAX", 2)
     assert NOTICE_INDICES_MAX > 2
     ledger = await a_small_ledger()
     assert (await ledger.erase_for_good(JANE)).events == 3

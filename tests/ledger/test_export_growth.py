@@ -14,9 +14,9 @@ from service.core.export import contents as at
 from service.core.notes import Signer
 from service.core.verifier import verify_bundle
 from service.ledger.addresses import CanonicalAddress
-from service.ledger.export_freezing import checkpoint_of
-from service.ledger.export_ports import Scope
-from service.ledger.report.page import WORDS
+from service.ledger.exporting.freezing import checkpoint_of
+from service.ledger.exporting.ports import Scope
+from service.ledger.exporting.report.page import WORDS
 from tests.support.databases import a_database
 from tests.support.exported import a_service, audited, codes, exported, files_of, signed, size_of, verified
 from tests.support.http_service import grant

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 
 from service.core.events.parsing import CONFIGURING, SubmittedEvent
-from service.ledger.export_ports import ExportLanguage
-from service.ledger.report.markup import join, tag
-from service.ledger.report.page import WORDS, report_page
+from service.ledger.exporting.ports import ExportLanguage
+from service.ledger.exporting.report.markup import join, tag
+from service.ledger.exporting.report.page import WORDS, report_page
 from tests.support.told_report import FORM, HOSTILE, told_subject
 
 

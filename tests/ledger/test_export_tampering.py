@@ -15,7 +15,7 @@ from service.core.export import contents as at
 from service.core.export.manifest import MANIFEST, NOTE
 from service.core.notes import Signer
 from service.ledger.addresses import CanonicalAddress
-from service.ledger.export_ports import Scope
+from service.ledger.exporting.ports import Scope
 from tests.support.databases import a_database
 from tests.support.exported import audited, codes, exported, files_of, signed, verified, written
 from tests.support.http_service import JANE, grant, question, running, withdrawal

@@ -10,7 +10,7 @@ from service.core.export.auditing import audit_export
 from service.core.notes import Verifier, parse_note
 from service.core.policy import Policy, parse_policy
 from service.core.verify_signed import Trust
-from service.ledger.export_ports import Scope
+from service.ledger.exporting.ports import Scope
 from tests.support.exported import a_service, audited, codes, exported, files_of, signed, size_of, untold
 from tests.support.trusted_world import OTHER_WITNESS, WITNESS
 

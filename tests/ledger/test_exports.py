@@ -19,9 +19,9 @@ from service.core.notes import Signer, Verifier
 from service.core.tiles import decode_entries
 from service.core.verifier import verify_bundle
 from service.ledger.addresses import CanonicalAddress
-from service.ledger.export_ports import Scope
-from service.ledger.export_preparing import LEASE_MS, Parts
-from service.ledger.exports import LIFETIME_MS, Exports
+from service.ledger.exporting.exports import LIFETIME_MS, Exports
+from service.ledger.exporting.ports import Scope
+from service.ledger.exporting.preparing import LEASE_MS, Parts
 from service.ledger.verifier_page import verifier_page
 from service.printing import print_report
 from service.settings import Settings
@@ -241,7 +241,7 @@ async def test_a_process_that_died_while_it_prepared_is_gone_on_after(
         )
         wanted = await exported(exports, Scope("ledger", size=size))
         row = await exports.create(Scope("ledger", size=size), "test")
-        monkeypatch.setattr("service.ledger.export_preparing._KEPT_AT_ONCE", 3)
+        monkeypatch.setattr("service.ledger.exporting.preparing._KEPT_AT_ONCE", 3)
 
         def die(done: int, _of: int) -> None:
             if done > 9:

@@ -11,8 +11,8 @@ import pytest
 from service.core.events import SubmittedEvent
 from service.core.events import configuration as c
 from service.core.law.explanation import Language
-from service.ledger.campaign_prove import CampaignProofs
-from service.ledger.campaign_search import CampaignSearch
+from service.ledger.campaigns.proofs import CampaignProofs
+from service.ledger.campaigns.search import CampaignSearch
 from service.ledger.person import iso27560
 from service.ledger.person.dutch import DUTCH
 from service.ledger.person.english import ENGLISH

@@ -16,7 +16,7 @@ from service.core.law.standing import EMPTY, encode_standing
 from service.core.token import decode_base64url
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
-from service.ledger.check import LINKED_SUBJECTS_MAX, Asked
+from service.ledger.answering.checks import LINKED_SUBJECTS_MAX, Asked
 from service.ledger.ports import SealedRow
 from tests.support.forgery import run
 from tests.support.memory_store import MemoryReader

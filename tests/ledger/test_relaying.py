@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.ledger.relaying import Message, waves
+from service.ledger.delivering.relaying import Message, waves
 
 
 def message(number: int, subject: str) -> Message:

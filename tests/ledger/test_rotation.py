@@ -10,11 +10,11 @@ from service.core.checkpoint import open_checkpoint
 from service.core.errors import ForkError, SignatureError, UnavailableError
 from service.core.notes import Signer, parse_note
 from service.core.token import open_token
-from service.ledger.append import Appender
+from service.ledger.appending.appender import Appender
+from service.ledger.appending.epoch import Receipt
+from service.ledger.appending.rotation import rotate
 from service.ledger.audit import Audit
 from service.ledger.key_following import read_history
-from service.ledger.rotation import rotate
-from service.ledger.sequence import Receipt
 from service.ledger.startup import check_start
 from tests.support.memory_store import MemoryMark
 from tests.support.small_ledger import GRANT, SmallLedger, keys_from

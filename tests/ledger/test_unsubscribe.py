@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from service.core.errors import FormatError, UnavailableError
 from service.core.unsubscribe import UnsubscribeLink
 from service.core.verifier import verify_bundle
-from service.ledger import append
+from service.ledger.appending import appender as append
 from service.ledger.audit import Audit
 from service.ledger.unsubscribe import PATIENCE_SECONDS, Extent, WayOut
 from tests.support.small_ledger import DAY, GRANT, SECOND, SmallLedger, moment

@@ -10,8 +10,8 @@ from msgspec.structs import replace as changed
 from pypdf import PdfReader
 
 from service.core.events import Form, parse_form
-from service.ledger.export_ports import ExportLanguage
-from service.ledger.report.page import WORDS, report_page
+from service.ledger.exporting.ports import ExportLanguage
+from service.ledger.exporting.report.page import WORDS, report_page
 from service.printing import PAGE_BYTES_MAX, PrintingError, print_report
 from tests.support.told_report import FORM, HOSTILE, told_subject
 

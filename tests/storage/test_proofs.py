@@ -10,11 +10,11 @@ from service.core.law.question import parse_question
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
 from service.ledger.addresses import CanonicalAddress
+from service.ledger.answering.checks import Asked
 from service.ledger.catalogue import Catalogue
-from service.ledger.check import Asked
 from service.ledger.keys import Sealer
 from service.ledger.opening import Opener
-from service.ledger.prove import Proofs
+from service.ledger.proving.proofs import Proofs
 from tests.support.workload import Ledger, Workload, Writer, a_writer, grant, new_ledger, receipts, withdrawal
 
 PEOPLE = 12

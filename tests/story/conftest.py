@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.wiring.embedded import EmbeddedPostgresMissingError
+from service.wiring.embedded.server import EmbeddedPostgresMissingError
 from tests.support.killable_server import a_killable_server, the_server_of
 from tests.support.program_nursery import Nursery, a_nursery
 from tests.support.survival_stage import Door, Stage, opened

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from service.wiring.embedded import throw_away
+from service.wiring.embedded.server import throw_away
 
 IMAGE = "postgres:18-alpine"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.delivery.worker import Worker
-from service.ledger.cloud_events import Filter
-from service.ledger.deliveries import IN_FLIGHT
-from service.ledger.subscriptions import Definition, Subscription, Subscriptions
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.deliveries import IN_FLIGHT
+from service.ledger.delivering.subscriptions import Definition, Subscription, Subscriptions
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.wiring.clock import now_ms

@@ -15,9 +15,9 @@ from service.core.export.findings import ExportReport
 from service.core.export.manifest import MANIFEST, NOTE, manifest_bytes, sign_manifest
 from service.core.notes import Signer, Verifier
 from service.core.verify_signed import Trust
-from service.ledger.export_freezing import checkpoint_of
-from service.ledger.export_ports import Scope
-from service.ledger.exports import Exports
+from service.ledger.exporting.exports import Exports
+from service.ledger.exporting.freezing import checkpoint_of
+from service.ledger.exporting.ports import Scope
 from tests.support.http_service import Service, grant, running
 
 

@@ -11,7 +11,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from litestar import Litestar
 
 from service.api.app import create_app
-from service.api.principal import SCOPES
+from service.api.callers.principal import SCOPES
 from service.settings import Settings
 from service.telemetry.requests import Observed
 from service.telemetry.tracing import Tracing

@@ -15,7 +15,7 @@ from service.api.contract.shapes import cloud_event
 from service.api.events import ReceiptBody
 from service.api.problem_types import PROBLEM_TYPES
 from service.api.problems import Problem
-from service.api.unsubscribe_links import UnsubscribeHeaders
+from service.api.unsubscribe.links import UnsubscribeHeaders
 from service.core.events import Form, SubmittedEvent
 from service.core.events.parsing import CONFIGURING
 from service.core.events.values import AddressInput
@@ -24,7 +24,7 @@ from service.core.law.codes import ALLOW_CODES, DENY_CODES
 from service.core.law.compiled import RuleRef
 from service.core.law.question import Question
 from service.core.law.rulebook import RulebookDocument
-from service.ledger.check import UNEXPLAINED
+from service.ledger.answering.checks import UNEXPLAINED
 from tests.support.bundle_schema import bundle_schema
 
 Schema = dict[str, Any]

@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from service.wiring.database import embedded_directory
-from service.wiring.embedded import OWNER, EmbeddedPostgres, throw_away
-from service.wiring.postmaster import Postmaster, shut_down
+from service.wiring.embedded.postmaster import Postmaster, shut_down
+from service.wiring.embedded.server import OWNER, EmbeddedPostgres, throw_away
 from tests.support.databases import fetch_value
 
 A_BACKEND = """

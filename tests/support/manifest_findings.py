@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from service.ledger.sinks import _REFUSED, PORTS
+from service.ledger.delivering.sinks import _REFUSED, PORTS
 from service.settings.reading import FILE
 from tests.support import program_facts as program
 from tests.support.kustomize import Manifest

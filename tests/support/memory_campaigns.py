@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from service.core.merkle import HASH_SIZE, TILE_WIDTH, HashRange
-from service.ledger.campaign import Campaigns, Parts
-from service.ledger.campaign_lines import Group, Line, LineAddress
-from service.ledger.campaign_ports import Run, State, Tile
-from service.ledger.campaign_prove import CampaignProofs
+from service.ledger.campaigns.lines import Group, Line, LineAddress
+from service.ledger.campaigns.ports import Run, State, Tile
+from service.ledger.campaigns.proofs import CampaignProofs
+from service.ledger.campaigns.running import Campaigns, Parts
 from service.ledger.catalogue import Catalogue
 from tests.support.memory_store import MemoryStore
 from tests.support.small_ledger import SECOND, Counted, SmallLedger, moment

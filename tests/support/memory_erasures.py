@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from service.core.entries import recorded_at_ms
-from service.ledger.erasure_ports import ErasedSubject
+from service.ledger.erasing.ports import ErasedSubject
 from service.ledger.opening import is_tombstone
 from tests.support.memory_store import MemoryStore
 

@@ -17,7 +17,7 @@ from service.core.errors import ForkError, UnavailableError
 from service.core.merkle import HashRange
 from service.core.notes import parse_note
 from service.core.records import ZERO_HASH
-from service.ledger.erasure_ports import ErasedSubject
+from service.ledger.erasing.ports import ErasedSubject
 from service.ledger.ports import (
     Batch,
     Destruction,

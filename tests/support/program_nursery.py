@@ -36,7 +36,7 @@ from service.cli.entry import explain, run
 from service.core.errors import LedgerError
 from service.settings import read_settings
 from service.telemetry.logs import configure_logging
-from service.wiring.serve import Serving, serve
+from service.wiring.serving.serve import Serving, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = -signal.SIGKILL

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
-from service.wiring.http import Server
+from service.wiring.serving.http import Server
 
 
 @asynccontextmanager

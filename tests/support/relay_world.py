@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from service.delivery.relay import Course, Relay
-from service.ledger.cloud_events import Filter
-from service.ledger.relaying import BrokerAwayError, Message
-from service.ledger.telling import PSEUDONYMOUS
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.relaying import BrokerAwayError, Message
+from service.ledger.delivering.telling import PSEUDONYMOUS
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.wiring import relaying as wiring

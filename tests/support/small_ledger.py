@@ -14,21 +14,21 @@ from service.core.law.question import parse_question
 from service.core.law.standing import encode_standing, suppressed
 from service.core.notes import Signer
 from service.ledger.addresses import CanonicalAddress, canonical_address
-from service.ledger.admission import Admission
-from service.ledger.append import Appender
+from service.ledger.answering.checks import Asked, Checks
+from service.ledger.answering.past import Past
+from service.ledger.appending.admission import Admission
+from service.ledger.appending.appender import Appender
+from service.ledger.appending.configuration import Configuration
+from service.ledger.appending.epoch import Epoch, Receipt
+from service.ledger.appending.genesis import begin
+from service.ledger.appending.intake import Intake
 from service.ledger.audit import Audit, AuditReport
 from service.ledger.catalogue import Catalogue, Sender
-from service.ledger.check import Asked, Checks
-from service.ledger.configure import Configuration
-from service.ledger.erase import Erased, Erasures
-from service.ledger.genesis import begin
-from service.ledger.intake import Intake
+from service.ledger.erasing.erasures import Erased, Erasures
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener, tombstone
 from service.ledger.packs import shipped_packs
-from service.ledger.past import Past
-from service.ledger.prove import Proofs
-from service.ledger.sequence import Epoch, Receipt
+from service.ledger.proving.proofs import Proofs
 from service.ledger.unsubscribe import Unsubscribe
 from tests.support.memory_erasures import MemoryErasureList, MemoryErasureRows
 from tests.support.memory_store import MemoryMark, MemoryStore

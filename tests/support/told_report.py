@@ -4,9 +4,9 @@ from service.core.bundle import Bundle, parse_bundle
 from service.core.events import parse_form
 from service.core.export.contents import ExportBody
 from service.core.law.question import parse_question
-from service.ledger.check import Asked
-from service.ledger.export_ports import ExportLanguage
-from service.ledger.report.page import Subject
+from service.ledger.answering.checks import Asked
+from service.ledger.exporting.ports import ExportLanguage
+from service.ledger.exporting.report.page import Subject
 from tests.support.memory_campaigns import proved_lines
 from tests.support.small_ledger import SmallLedger
 

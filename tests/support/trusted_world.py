@@ -11,8 +11,8 @@ from service.core.canonical import canonical_json, parse_canonical
 from service.core.checkpoint import sign_checkpoint
 from service.core.entries import SuccessionEntry, decode_entry, encode_succession
 from service.core.notes import Cosigner, Signer, parse_note
-from service.ledger.rotation import rotate
-from service.ledger.sequence import Receipt
+from service.ledger.appending.epoch import Receipt
+from service.ledger.appending.rotation import rotate
 from service.ledger.stamps import TimestampRow, timestamp_digest
 from tests.support.forgery import Json, opened, run, signed
 from tests.support.reproving import leaves_of, reprove

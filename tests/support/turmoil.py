@@ -13,10 +13,10 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from service.api.key_desk import NewKey
+from service.api.callers.key_desk import NewKey
 from service.cli.demo.theatre import free_port
-from service.ledger.cloud_events import Filter
-from service.ledger.subscriptions import Definition
+from service.ledger.delivering.cloud_events import Filter
+from service.ledger.delivering.subscriptions import Definition
 from service.settings import Settings
 from service.wiring.clock import now_ms
 from service.wiring.compose import open_services

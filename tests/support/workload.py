@@ -13,20 +13,20 @@ import asyncpg
 
 from service.core.errors import LedgerError
 from service.core.events import parse_event
-from service.ledger.admission import Admission, Admitted
-from service.ledger.append import Appender
+from service.ledger.appending.admission import Admission, Admitted
+from service.ledger.appending.appender import Appender
+from service.ledger.appending.configuration import Configuration
+from service.ledger.appending.epoch import Receipt
+from service.ledger.appending.genesis import begin
+from service.ledger.appending.intake import Intake
 from service.ledger.catalogue import Catalogue, Sender
-from service.ledger.configure import Configuration
-from service.ledger.genesis import begin
-from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.packs import shipped_packs
 from service.ledger.ports import Clock, Failpoint
-from service.ledger.sequence import Receipt
 from service.storage.access import AccessStore
 from service.storage.postgres import PostgresStore, open_pool
 from service.wiring.high_water import HighWaterFile, mark_path
-from service.wiring.keys import create_keys, keys_directory
+from service.wiring.keys.files import create_keys, keys_directory
 
 NAME = "main"
 ORIGIN_HOST = "ledger.test"

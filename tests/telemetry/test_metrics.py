@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.ledger import append
+from service.ledger.appending import appender as append
 from tests.support.campaigns import campaign, line
 from tests.support.http_service import JANE, Service, grant, question, running, withdrawal
 from tests.support.way_out import FORM, ONE_CLICK, ask, link

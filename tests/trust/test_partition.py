@@ -12,7 +12,7 @@ from service.cli.entry import cli
 from service.core.entries import EVENT
 from service.core.errors import FormatError
 from service.core.partition import PartitionReplay, read_beginning, read_line
-from service.ledger.partitioning import partition_lines
+from service.ledger.proving.partitioning import partition_lines
 from tests.support.http_service import JANE, grant, running, withdrawal
 from tests.support.small_ledger import SmallLedger, a_small_ledger
 from tests.trust.test_witnesses import log_key

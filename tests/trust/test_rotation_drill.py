@@ -14,7 +14,7 @@ from service.core.notes import parse_verifier
 from service.core.token import decode_base64url
 from service.settings import Settings
 from service.wiring import rotating
-from service.wiring.keys import NEXT, PREVIOUS, keys_directory, next_signing_key
+from service.wiring.keys.files import NEXT, PREVIOUS, keys_directory, next_signing_key
 from service.wiring.rotating import Rotation, retire_signing_key, rotate_signing_key
 from tests.support.http_service import Service, grant, question, running
 

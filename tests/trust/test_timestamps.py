@@ -23,7 +23,7 @@ from service.core.tiles import decode_entries
 from service.core.verify_signed import Trust
 from service.delivery.timestamps import read_trust, timestamp_request, verified_time
 from service.ledger.addresses import CanonicalAddress
-from service.ledger.export_ports import Scope
+from service.ledger.exporting.ports import Scope
 from service.ledger.stamps import timestamp_digest
 from service.settings import Settings, SettingsError
 from service.wiring import attesting

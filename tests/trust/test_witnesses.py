@@ -12,7 +12,7 @@ from service.core.notes import Cosigner, Verifier, parse_note
 from service.core.policy import parse_policy
 from service.core.witness import AddCheckpoint, encode_add_checkpoint
 from service.wiring import attesting
-from service.wiring.keys import create_keys, keys_directory
+from service.wiring.keys.files import create_keys, keys_directory
 from service.witness.memory import WitnessMemory
 from tests.core.test_witness import asked, head, note, proof
 from tests.support.http_service import Service, grant, running

@@ -15,7 +15,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from service.api.principal import DEFAULT_QUOTA
+from service.api.callers.principal import DEFAULT_QUOTA
 from service.settings import Issuer, SettingsError, read_settings
 from service.wiring import issuers
 from service.wiring.access_tokens import LEEWAY_SECONDS, AccessTokens

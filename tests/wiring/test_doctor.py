@@ -16,7 +16,7 @@ from service.cli.doctor import doctor
 from service.settings import Settings
 from service.wiring.doctor import Finding, examine
 from service.wiring.high_water import mark_path
-from service.wiring.keys import keys_directory
+from service.wiring.keys.files import keys_directory
 from tests.support.databases import execute
 from tests.support.http_service import grant, running
 

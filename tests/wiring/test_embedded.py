@@ -16,14 +16,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.wiring import postgres_binaries
-from service.wiring.embedded import (
+from service.wiring.embedded import programs as postgres_binaries
+from service.wiring.embedded.postmaster import shut_down
+from service.wiring.embedded.server import (
     EmbeddedPostgres,
     EmbeddedPostgresError,
     EmbeddedPostgresMissingError,
     throw_away,
 )
-from service.wiring.postmaster import shut_down
 
 pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="there is no wheel for this Python")
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 A_SERVICE = """
 import sys, time
 from pathlib import Path
-from service.wiring.embedded import EmbeddedPostgres
+from service.wiring.embedded.server import EmbeddedPostgres
 server = EmbeddedPostgres.start(Path(sys.argv[1]), durable=False)
 print(server.pid, server.dsn, flush=True)
 sys.stdin.read()
@@ -41,7 +41,7 @@ server.stop()
 
 A_TEST_RUN = """
 import sys
-from service.wiring.embedded import throw_away
+from service.wiring.embedded.server import throw_away
 with throw_away() as server:
     print(server.pid, server.dsn, flush=True)
     sys.stdin.read()

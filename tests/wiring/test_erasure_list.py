@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.core.errors import ForkError, UnavailableError
-from service.ledger.erasure_ports import ErasedSubject
+from service.ledger.erasing.ports import ErasedSubject
 from service.wiring.erasure_list import ErasureFile, erasures_path
 
 

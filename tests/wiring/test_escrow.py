@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from service.ledger.keys import LedgerKeys
-from service.wiring.escrow import escrow, open_escrow, recover
-from service.wiring.keys import LINKS, SIGNING, SUBJECT, WRAPPING, KeysError, create_keys, load_keys
+from service.wiring.keys.escrow import escrow, open_escrow, recover
+from service.wiring.keys.files import LINKS, SIGNING, SUBJECT, WRAPPING, KeysError, create_keys, load_keys
 
 ORIGIN = "ledger.example/main/1"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.api.key_format import new_key
-from service.api.principal import DEFAULT_QUOTA
+from service.api.callers.key_format import new_key
+from service.api.callers.principal import DEFAULT_QUOTA
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.postgres import open_pool
 from service.wiring.housekeeping import note_last_used

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from service.settings import Settings, read_settings
-from service.wiring.key_sources import GIVEN, key_source
-from service.wiring.keys import KeysError, create_keys, keys_directory
+from service.wiring.keys.files import KeysError, create_keys, keys_directory
+from service.wiring.keys.sources import GIVEN, key_source
 
 ORIGIN = "ledger.example/main/1"
 

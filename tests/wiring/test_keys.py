@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.wiring.keys import (
+from service.wiring.keys.files import (
     LINKS,
     SIGNING,
     SUBJECT,

@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from service.api.bodies import JSON
+from service.api.callers.principal import PUBLIC, SCOPES, WRITES
 from service.api.contract.exports import EXPORTS
 from service.api.contract.growth import GROWTH, growth_shapes
 from service.api.contract.importing import IMPORTS
@@ -22,7 +23,6 @@ from service.api.contract.parts import TAGS, Content, Operation
 from service.api.contract.shapes import ref, schemas
 from service.api.contract.subscriptions import SUBSCRIPTIONS, subscription_shapes
 from service.api.limits import IDEMPOTENCY_KEY_MAX
-from service.api.principal import PUBLIC, SCOPES, WRITES
 from service.api.problem_types import PROBLEM_TYPES, ProblemType
 from service.api.problems import MEDIA_TYPE
 from service.api.reading import ETAG, PRODUCES

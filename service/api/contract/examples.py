@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from service.api.principal import DEFAULT_QUOTA
+from service.api.callers.principal import DEFAULT_QUOTA
 from service.core.events.vocabulary import ConsentWithdrawn
 
 Json = dict[str, Any]

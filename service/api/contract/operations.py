@@ -29,7 +29,7 @@ from service.api.contract.parts import (
 )
 from service.api.contract.shapes import ref
 from service.api.feed import SSE
-from service.ledger.cloud_events import MEDIA_TYPE as CLOUD_EVENT
+from service.ledger.delivering.cloud_events import MEDIA_TYPE as CLOUD_EVENT
 from service.ledger.person.iso27560 import MEDIA_TYPE as JSON_LD
 
 _PUBLISHED: Final = {201: (in_json("Published", ex.PUBLISHED),), 200: (in_json("Published", ex.PUBLISHED),)}

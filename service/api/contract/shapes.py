@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from service.api.callers.principal import SCOPES
 from service.api.campaigns import CampaignSummary, RefusedLine
 from service.api.checks import AnswerBody, AskedBody
 from service.api.configuration import PublishedBody, SenderBody
@@ -16,7 +17,6 @@ from service.api.events import ReceiptBody
 from service.api.exports import Export, ExportToken, NewExport
 from service.api.imports import ImportAnswer, ImportRequest
 from service.api.keys import IssuedKeyBody, KeyBody, NewKeyBody
-from service.api.principal import SCOPES
 from service.api.problem_types import PROBLEM_TYPES
 from service.api.problems import Problem
 from service.api.rulebooks import DryRunBody, DryRunResult
@@ -32,8 +32,8 @@ from service.api.subscriptions import (
     TestView,
     UrlBody,
 )
-from service.api.unsubscribe import WayOutBody
-from service.api.unsubscribe_links import LinkBody, LinkRequest
+from service.api.unsubscribe.links import LinkBody, LinkRequest
+from service.api.unsubscribe.routes import WayOutBody
 from service.core.bundle import FORMAT, Bundle
 from service.core.events import Form, SubmittedEvent
 from service.core.events.parsing import CONFIGURING
@@ -43,9 +43,9 @@ from service.core.law.codes import ALLOW_CODES, DENY_CODES
 from service.core.law.question import Question
 from service.core.law.reasons_en import REASONS
 from service.core.law.rulebook import RulebookDocument
+from service.ledger.answering.checks import UNEXPLAINED
 from service.ledger.catalogue import Sender
-from service.ledger.check import UNEXPLAINED
-from service.ledger.cloud_events import ERASED
+from service.ledger.delivering.cloud_events import ERASED
 
 Schema = dict[str, Any]
 

@@ -17,9 +17,9 @@ from service.cli.export.job import ExportFile
 from service.cli.options import database_options, settings_from
 from service.core.errors import GoneError, InputError, NotFoundError
 from service.ledger.addresses import CanonicalAddress, canonical_address
-from service.ledger.export_freezing import scope_bytes
-from service.ledger.export_ports import ExportRow, Scope
-from service.ledger.exports import ADDRESSES_MAX, Exports
+from service.ledger.exporting.exports import ADDRESSES_MAX, Exports
+from service.ledger.exporting.freezing import scope_bytes
+from service.ledger.exporting.ports import ExportRow, Scope
 from service.settings import Settings
 from service.wiring.database import database, make_fit
 from service.wiring.exporting import open_exports

@@ -18,10 +18,10 @@ from service.core.law.facts import Standing
 from service.core.law.question import parse_question
 from service.core.records import parse_record
 from service.ledger.addresses import CanonicalAddress
-from service.ledger.admission import Admission
-from service.ledger.campaign_search import LINES_AT_ONCE_MAX, CampaignSearch, FoundLine
+from service.ledger.answering.checks import LINKED_SUBJECTS_MAX, Asked, Checks
+from service.ledger.appending.admission import Admission
+from service.ledger.campaigns.search import LINES_AT_ONCE_MAX, CampaignSearch, FoundLine
 from service.ledger.catalogue import Catalogue, Sender
-from service.ledger.check import LINKED_SUBJECTS_MAX, Asked, Checks
 from service.ledger.opening import History, Opener
 from service.ledger.ports import Snapshot, Store
 

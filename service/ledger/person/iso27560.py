@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from service.core.events import vocabulary as v
 from service.core.law.decision import decision_body
-from service.ledger.cloud_events import time_of
+from service.ledger.delivering.cloud_events import time_of
 from service.ledger.person.file import Answered, HeldEvent, PersonFile
 
 Node = dict[str, Any]

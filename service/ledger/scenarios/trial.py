@@ -10,18 +10,18 @@ from service.core.law.decision import Decision
 from service.core.law.question import parse_question
 from service.core.notes import Signer
 from service.ledger.addresses import canonical_address
-from service.ledger.admission import Admission
-from service.ledger.append import Appender
+from service.ledger.answering.checks import Asked, Checks
+from service.ledger.answering.past import Past
+from service.ledger.appending.admission import Admission
+from service.ledger.appending.appender import Appender
+from service.ledger.appending.configuration import Configuration
+from service.ledger.appending.genesis import begin
+from service.ledger.appending.intake import Intake
 from service.ledger.catalogue import Catalogue, Sender
-from service.ledger.check import Asked, Checks
-from service.ledger.configure import Configuration
-from service.ledger.genesis import begin
-from service.ledger.intake import Intake
 from service.ledger.keys import LedgerKeys, Sealer
 from service.ledger.opening import Opener
-from service.ledger.past import Past
 from service.ledger.ports import Randomness, Store
-from service.ledger.prove import Proofs
+from service.ledger.proving.proofs import Proofs
 from service.ledger.scenarios.preparing import Setup
 
 OpenStore = Callable[[str], Awaitable[Store]]

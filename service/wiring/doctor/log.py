@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from service.core.errors import LedgerError, NotFoundError
+from service.ledger.delivering.subscriptions import Subscription
 from service.ledger.ports import Head
 from service.ledger.startup import check_start
-from service.ledger.subscriptions import Subscription
 from service.settings import Settings
 from service.storage.access import AccessStore, KeyRow, LedgerRow
 from service.wiring.clock import now_ms
 from service.wiring.doctor.findings import Finding, fault, notice, ok
-from service.wiring.key_sources import key_source
+from service.wiring.keys.sources import key_source
 from service.wiring.ledgers import LedgerParts, ledger_parts
 from service.wiring.pools import pooled
 

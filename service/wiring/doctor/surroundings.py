@@ -7,8 +7,8 @@ from service.core.errors import LedgerError
 from service.settings import Settings
 from service.wiring.doctor.findings import Finding, fault, notice, ok
 from service.wiring.high_water import mark_path
-from service.wiring.key_sources import KeySource, key_source
-from service.wiring.keys import SIGNING
+from service.wiring.keys.files import SIGNING
+from service.wiring.keys.sources import KeySource, key_source
 
 GIB = 1 << 30
 DISK_FAULT_BYTES, DISK_NOTICE_BYTES = GIB // 4, 2 * GIB

@@ -1,0 +1,1 @@
+"""From what callers hand in to the next signed checkpoint: admission, group commit, epoch."""

@@ -1,0 +1,1 @@
+"""Erasure of a person (GDPR 17), and that no restored backup undoes it."""

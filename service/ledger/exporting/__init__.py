@@ -1,0 +1,1 @@
+"""What a regulator receives: one file, pinned to one checkpoint, that proves itself."""

@@ -1,0 +1,1 @@
+"""A ledger's secrets: where they come from, and how they are kept elsewhere."""

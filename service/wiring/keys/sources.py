@@ -1,0 +1,105 @@
+"""The one door to a ledger's secrets: files under the data directory, or settings an orchestrator gives.
+
+Files are the rule (`service.wiring.keys.files`). Where a platform hands secrets over as variables, or as
+files of its own (`CONSENT_LEDGER_SIGNING_KEY_FILE`…), all three are given so, for the ledger that the
+settings name: none is ever made there, and a rotation, which has to keep what it makes, needs the files.
+"""
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+from service.ledger.keys import LedgerKeys
+from service.settings import Settings
+from service.settings.reading import PREFIX
+from service.wiring.keys.files import (
+    KeysError,
+    create_keys,
+    have_keys,
+    keys_directory,
+    load_keys,
+    parse_secret,
+    parse_signing_key,
+)
+
+GIVEN = ("signing_key", "subject_key", "wrapping_key")
+"""The settings that give keys, all or none."""
+
+
+class KeySource(Protocol):
+    """Where the keys of one ledger come from."""
+
+    @property
+    def directory(self) -> Path | None:
+        """The directory they are kept in; None: they are not kept by us."""
+
+    def exist(self) -> bool:
+        """Whether there is anything: then it is loaded, and never made."""
+
+    def load(self, origin: str) -> LedgerKeys:
+        """The keys of the ledger that signs as `origin`. Raises `KeysError`."""
+
+    def create(self, origin: str) -> LedgerKeys:
+        """Make the keys of a new ledger, durably. Raises `KeysError`."""
+
+
+def key_source(settings: Settings, ledger: str) -> KeySource:
+    """Where this ledger's keys come from. Raises `KeysError` when they come from two places, or in part."""
+    directory = keys_directory(settings.data_dir, ledger)
+    given = [name for name in GIVEN if getattr(settings, name) is not None]
+    if not given or ledger != settings.ledger:
+        return KeptKeys(directory)
+    if missing := [PREFIX + name.upper() for name in GIVEN if name not in given]:
+        raise KeysError(f"{', '.join(missing)} is not set, and the other keys are: give all three or none")
+    if have_keys(directory):
+        raise KeysError(f"the keys are given by settings, and {directory} is there too: keep one of them")
+    return GivenKeys(settings)
+
+
+class KeptKeys:
+    """Keys in files of ours."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory: Path | None = directory
+        self._path = directory
+
+    def exist(self) -> bool:
+        """Whether anything stands where they should be."""
+        return have_keys(self._path)
+
+    def load(self, origin: str) -> LedgerKeys:
+        """Read them. Raises `KeysError`."""
+        return load_keys(self._path, origin)
+
+    def create(self, origin: str) -> LedgerKeys:
+        """Make them durably. Raises `KeysError`."""
+        return create_keys(self._path, origin, os.urandom)
+
+
+class GivenKeys:
+    """Keys that the settings hold."""
+
+    directory: Path | None = None
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def exist(self) -> bool:
+        """They do."""
+        return True
+
+    def load(self, origin: str) -> LedgerKeys:
+        """Take them as they are given. Raises `KeysError` when one is damaged or another log's."""
+        return LedgerKeys(
+            origin,
+            parse_signing_key(self._text("signing_key"), origin, PREFIX + "SIGNING_KEY"),
+            subject_key_secret=parse_secret(self._text("subject_key"), PREFIX + "SUBJECT_KEY"),
+            wrapping_key=parse_secret(self._text("wrapping_key"), PREFIX + "WRAPPING_KEY"),
+        )
+
+    def create(self, origin: str) -> LedgerKeys:
+        """Nothing to make: what is given is used. Raises `KeysError`."""
+        return self.load(origin)
+
+    def _text(self, name: str) -> str:
+        return str(getattr(self._settings, name))

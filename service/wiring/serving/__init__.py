@@ -1,0 +1,1 @@
+"""Serving HTTP: one process or several, and what surrounds the application."""
