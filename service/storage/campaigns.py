@@ -66,7 +66,7 @@ class PostgresCampaigns:
         return found
 
     async def names(self) -> list[bytes]:
-        """Every campaign that was begun."""
+        """Every campaign that answered anything, the newest first."""
         return [row[0] for row in await self._fetch("campaigns")]
 
     async def leaves(self, campaign: bytes, start: int, stop: int) -> bytes:

@@ -186,7 +186,7 @@ SELECT first_line, position, at_ms FROM campaign_run
 WHERE ledger_id = $1 AND campaign = $2 AND first_line <= $3 ORDER BY first_line DESC LIMIT 1
 
 -- campaigns --
-SELECT campaign FROM campaign WHERE ledger_id = $1 ORDER BY campaign
+SELECT campaign FROM campaign_run WHERE ledger_id = $1 AND first_line = 1 ORDER BY position DESC, at_ms DESC
 
 -- campaign_leaves --
 SELECT hashes FROM campaign_tile

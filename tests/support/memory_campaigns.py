@@ -57,8 +57,8 @@ class MemoryCampaigns:
         return found
 
     async def names(self) -> list[bytes]:
-        """Every campaign that was begun."""
-        return list(self._questions)
+        """Every campaign that answered anything, the newest first."""
+        return list(self._runs)[::-1]
 
     async def leaves(self, campaign: bytes, start: int, stop: int) -> bytes:
         """Leaf hashes, joined."""

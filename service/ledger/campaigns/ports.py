@@ -52,7 +52,7 @@ class CampaignStore(Protocol):
         """Leaf hashes and tile roots, as a Merkle plan asks for them."""
 
     async def names(self) -> list[bytes]:
-        """Every campaign that was begun; not all of them were ended."""
+        """Every campaign that answered anything, the newest first; not all of them were ended."""
 
     async def leaves(self, campaign: bytes, start: int, stop: int) -> bytes:
         """The leaf hashes of the places (counted from 0) from `start` to `stop`, joined."""

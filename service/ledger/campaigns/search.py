@@ -33,9 +33,10 @@ from service.ledger.opening import History, Opener
 from service.ledger.ports import Head, Snapshot
 
 LINES_MAX: Final = 20_000_000
-"""So many lines are looked through, the newest campaigns first."""
+"""So many lines are looked through, the newest campaigns first; a small campaign costs as much as a group."""
 LINES_AT_ONCE_MAX: Final = 2_000_000
 """And so many where somebody waits for the answer: about a second."""
+_GROUP_LINES: Final = 4_096
 _FEW: Final = 20
 """For more people at once, recipients are taken to be as the campaign said of all."""
 _KINDS: Final = ("consumer", "sole_trader", "legal_person")
@@ -103,27 +104,26 @@ class CampaignSearch:
         reading = _Reading(snapshot, self._admission, self._opener, self._catalogue)
         found: list[FoundLine] = []
         left = LINES_MAX if lines_max is None else lines_max
-        checked = await self._checked(size)
-        for place, campaign in enumerate(checked):
-            left -= campaign.count
+        names = await self._campaigns.names()
+        for place, name in enumerate(names):
+            campaign = await self._checked(name, size)
+            if campaign is None:
+                continue
+            left -= max(campaign.count, _GROUP_LINES)
             if left < 0:
-                return Searched(tuple(found), len(checked) - place)
+                return Searched(tuple(found), len(names) - place)
             if hold is not None:
                 await hold()
             found += [line async for line in self._search(reading, campaign, subjects)]
         return Searched(tuple(found), 0)
 
-    async def _checked(self, size: int) -> list[CampaignChecked]:
-        """Campaigns that the log holds below this size, newest first."""
-        known: list[tuple[int, CampaignChecked]] = []
-        for name in await self._campaigns.names():
-            try:
-                opened, event = await self.proofs.event(name.hex())
-            except NotFoundError:
-                continue  # it was killed before it ended: nothing speaks for it
-            if opened.index < size:
-                known.append((opened.index, event))
-        return [event for _, event in sorted(known, key=lambda pair: -pair[0])]
+    async def _checked(self, name: bytes, size: int) -> CampaignChecked | None:
+        """The event of a campaign, where the log holds one below this size."""
+        try:
+            opened, event = await self.proofs.event(name.hex())
+        except NotFoundError:
+            return None  # it was killed before it ended: nothing speaks for it
+        return event if opened.index < size else None
 
     async def _search(
         self, reading: "_Reading", campaign: CampaignChecked, subjects: Sequence[bytes]
