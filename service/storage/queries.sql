@@ -38,8 +38,10 @@ SELECT subject_key, wrapped_key, sealed_address
 FROM subject_secret WHERE ledger_id = $1 AND subject_key = ANY($2::bytea[])
 
 -- external_ids --
+-- The comparison of the tag is one that no index takes: before PostgreSQL 17 a list amid an index's columns gives way
+-- to a condition on the column after it, and every id of the ledger would be read. A subject has few of them.
 SELECT subject_key, sealed
-FROM external_id WHERE ledger_id = $1 AND subject_key = ANY($2::bytea[]) AND source_tag = $3
+FROM external_id WHERE ledger_id = $1 AND subject_key = ANY($2::bytea[]) AND source_tag IS NOT DISTINCT FROM $3
 
 -- strata --
 SELECT prefix, slots FROM map_stratum WHERE ledger_id = $1 AND prefix = ANY($2::text[])
