@@ -7,6 +7,7 @@ that said otherwise of the recipient's country or kind; a line that said somethi
 does one whose answer rested on what was erased since.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +19,7 @@ from service.core.entries import EpochEntry, decode_entry
 from service.core.errors import ForkError, InputError, NotFoundError
 from service.core.events.configuration import CampaignChecked
 from service.core.history import fold_as_of, named_forms
+from service.core.law.context import Standings
 from service.core.law.decision import Decision, decide, decision_body
 from service.core.law.facts import Standing
 from service.core.law.question import Question, parse_question
@@ -128,6 +130,7 @@ class CampaignSearch:
     async def _search(
         self, reading: "_Reading", campaign: CampaignChecked, subjects: Sequence[bytes]
     ) -> AsyncIterator[FoundLine]:
+        await reading.touch()
         name = bytes.fromhex(campaign.campaign)
         body = await self._campaigns.question(name)
         runs = await self._campaigns.runs(name)
@@ -139,6 +142,7 @@ class CampaignSearch:
             rulebook = await reading.rulebook(run.position)
             variations = list(_variations(msgspec.json.decode(body), rulebook, few=len(subjects) <= _FEW))
             for subject in subjects:
+                await asyncio.sleep(0)  # others have their turn meanwhile
                 for variation in variations:
                     decision = await reading.decision(subject, variation, run, rulebook)
                     if decision is None:
@@ -161,6 +165,11 @@ class _Reading:
         self._catalogue = catalogue
         self._histories: dict[bytes, History | None] = {}
         self._rulebooks: dict[int, Rulebook] = {}
+        self._standings: dict[tuple[bytes, str, int], Standings] = {}
+
+    async def touch(self) -> None:
+        """Use the snapshot, whose session would be ended if it were idle for a minute."""
+        await self._snapshot.head()
 
     async def rulebook(self, position: int) -> Rulebook:
         """The rulebook that was in force in the epoch at this position."""
@@ -176,12 +185,19 @@ class _Reading:
     ) -> Decision | None:
         """What this was answered about this subject in this run; None where it could not be."""
         try:
-            _, standings = await gather(
-                self._through(run.position), self._admission, subject, variation.question.sender
-            )
+            standings = await self._standing(subject, variation.question.sender, run.position)
             return decide(rulebook, standings, variation.question, run.at_ms)
         except InputError:
             return None
+
+    async def _standing(self, subject: bytes, sender: str, position: int) -> Standings:
+        """What was known of a subject at a position, as a decision takes it. Raises `QuestionError`."""
+        wanted = (subject, sender, position)
+        if wanted not in self._standings:
+            _, self._standings[wanted] = await gather(
+                self._through(position), self._admission, subject, sender
+            )
+        return self._standings[wanted]
 
     def _through(
         self, position: int
