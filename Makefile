@@ -14,6 +14,8 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := true
 endif
 unexport VIRTUAL_ENV
+# Many a container's image sets it. Every program that a test starts would then compile all it imports, each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 SHELL := /bin/sh
 BIN := .venv/bin
