@@ -61,6 +61,13 @@ async def test_it_says_who_what_when_and_why_with_the_form_as_it_was_shown(langu
         assert str(said) in text, said
 
 
+async def test_what_an_event_says_is_said_in_the_language_of_the_report() -> None:
+    text = Reader(report_page(await told_subject("nl"))).text
+    for said in ("Mis met het verzoek", "misleidend vormgegeven", "Niet genoemde verzenders", "derden"):
+        assert said in text
+    assert not re.search(r"deceptive|third.part|all.marketing", text)
+
+
 async def test_an_address_of_which_nothing_is_recorded_is_said_to_be_absent() -> None:
     assert WORDS["en"].nothing in Reader(report_page(await told_subject("en", "nobody@example.org"))).text
 

@@ -39,7 +39,14 @@ async def told_subject(language: ExportLanguage, address: str = "jane@example.or
     ledger = await SmallLedger().begin("acme")
     _, published = await ledger.configuration.publish_form(FORM)
     tick = {"sender": "acme", "form": published.digest, "box": "news", "method": "ticked"}
-    await ledger.record("consent_granted", "jane@example.org", **tick, evidence={"user_agent": HOSTILE})
+    await ledger.record(
+        "consent_granted",
+        "jane@example.org",
+        **tick,
+        request_flaws=["deceptive_design"],
+        unnamed_senders="third_parties",
+        evidence={"user_agent": HOSTILE},
+    )
     await ledger.record("consent_withdrawn", "jane@example.org", sender="acme", scope="all_marketing")
     body = {
         "sender": "acme",

@@ -78,13 +78,15 @@ _SHOWS: Final[dict[ExportLanguage, dict[str, str]]] = {
         "ledger": "the whole ledger",
         "sender": "events of the sender {sender}, and the whole log",
         "campaign": "the campaign {campaign}, and the whole log",
-        "addresses": "{addresses} address(es), each with all its events",
+        "addresses": "{addresses} addresses, each with all its events",
+        "address": "one address, with all its events",
     },
     "nl": {
         "ledger": "het hele register",
         "sender": "gebeurtenissen van verzender {sender}, en het hele register zonder inhoud",
         "campaign": "de campagne {campaign}, en het hele register zonder inhoud",
-        "addresses": "{addresses} adres(sen), elk met alle gebeurtenissen",
+        "addresses": "{addresses} adressen, elk met alle gebeurtenissen",
+        "address": "één adres, met alle gebeurtenissen",
     },
 }
 _DISCLOSED: Final[dict[ExportLanguage, tuple[str, str]]] = {
@@ -98,7 +100,8 @@ _DISCLOSED: Final[dict[ExportLanguage, tuple[str, str]]] = {
 
 def readme(body: ExportBody, language: ExportLanguage) -> str:
     """The text, in English or Dutch."""
-    shows = _SHOWS[language][body.scope].format(
+    only = body.scope == "addresses" and len(body.subjects) == 1
+    shows = _SHOWS[language]["address" if only else body.scope].format(
         sender=body.sender, campaign=body.campaign, addresses=len(body.subjects)
     )
     return _TEXTS[language].format(

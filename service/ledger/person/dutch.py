@@ -3,12 +3,10 @@
 from typing import Final
 
 from service.ledger.person.phrases import Words
+from service.ledger.wording.dutch import DUTCH as DUTCH_TERMS
 
 DUTCH: Final = Words(
-    months=(
-        *("januari", "februari", "maart", "april", "mei", "juni"),
-        *("juli", "augustus", "september", "oktober", "november", "december"),
-    ),
+    terms=DUTCH_TERMS,
     joined="en",
     anyone="een afzender die niet is genoemd",
     all_senders="alle afzenders",
@@ -54,31 +52,7 @@ DUTCH: Final = Words(
         "correction": "Nummer {corrects} was onjuist en is teruggenomen.{reason}",
     },
     unknown="Er is iets vastgelegd ({type}).",
-    by={"email": "e-mail", "sms": "sms", "phone_live": "telefoon", "robocall": "automatische oproep"}
-    | {"fax": "fax", "inbox_ad": "advertentie in de mailbox"},
     how=" per {channels}",
-    via={
-        "web_form": "op een webpagina",
-        "paper_form": "op een papieren formulier",
-        "portal": "in uw account",
-        "preference_centre": "in het voorkeurencentrum",
-        "unsubscribe_link": "met de afmeldlink",
-        "reply_email": "door op de e-mail te antwoorden",
-        "reply_stop": "door STOP te antwoorden",
-        "phone": "per telefoon",
-        "in_person": "persoonlijk",
-        "letter": "per brief",
-    },
-    origins={
-        "bought_list": "een gekochte lijst",
-        "broker_append": "een gegevenshandelaar",
-        "partner": "een partner",
-        "own_web_research": "zoeken op het web",
-        "public_directory": "een openbare gids",
-        "social_network_scrape": "een sociaal netwerk",
-        "tell_a_friend": "iemand die u kent",
-        "transfer": "een overgenomen bedrijf",
-    },
     you="U",
     other_person="Iemand anders, niet u,",
     form=", op het formulier “{title}”",
@@ -93,8 +67,7 @@ DUTCH: Final = Words(
     old="dit adres maakte plaats voor een ander adres van u",
     new="dit adres kwam in de plaats van een eerder adres van u",
     listed={True: "het staat erin", False: "het staat er niet in"},
-    flags={"opted_in": "aangemeld", "opted_out": "afgemeld"},
-    actors={"recipient": "uzelf", "staff": "een medewerker", "system": "een computersysteem"},
+    yourself="uzelf",
     imported=" Dit is overgenomen uit een oudere lijst; wij waren er niet bij.",
     corrected=" Dit is teruggenomen door nummer {index}.",
     elsewhere=" (bij {address})",

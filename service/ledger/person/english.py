@@ -3,12 +3,10 @@
 from typing import Final
 
 from service.ledger.person.phrases import Words
+from service.ledger.wording.english import ENGLISH as ENGLISH_TERMS
 
 ENGLISH: Final = Words(
-    months=(
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ),
+    terms=ENGLISH_TERMS,
     joined="and",
     anyone="a sender that is not named",
     all_senders="all senders",
@@ -48,31 +46,7 @@ ENGLISH: Final = Words(
         "correction": "Entry {corrects} was wrong and is taken back.{reason}",
     },
     unknown="Something was recorded ({type}).",
-    by={"email": "e-mail", "sms": "text message", "phone_live": "telephone", "robocall": "automatic call"}
-    | {"fax": "fax", "inbox_ad": "advertisement in the mailbox"},
     how=" by {channels}",
-    via={
-        "web_form": "on a web page",
-        "paper_form": "on a paper form",
-        "portal": "in your account",
-        "preference_centre": "in the preference centre",
-        "unsubscribe_link": "with the unsubscribe link",
-        "reply_email": "by answering the e-mail",
-        "reply_stop": "by answering STOP",
-        "phone": "by telephone",
-        "in_person": "in person",
-        "letter": "by letter",
-    },
-    origins={
-        "bought_list": "a list that was bought",
-        "broker_append": "a data broker",
-        "partner": "a partner",
-        "own_web_research": "searching the web",
-        "public_directory": "a public directory",
-        "social_network_scrape": "a social network",
-        "tell_a_friend": "somebody you know",
-        "transfer": "a business that was taken over",
-    },
     you="You",
     other_person="Somebody else, not you,",
     form=", on the form “{title}”",
@@ -87,8 +61,7 @@ ENGLISH: Final = Words(
     old="this address gave way to another one of yours",
     new="this address took the place of an earlier one of yours",
     listed={True: "it is on it", False: "it is not on it"},
-    flags={"opted_in": "subscribed", "opted_out": "unsubscribed"},
-    actors={"recipient": "you", "staff": "an employee", "system": "a computer system"},
+    yourself="you",
     imported=" This was taken over from an older list; we did not witness it.",
     corrected=" This entry was taken back by entry {index}.",
     elsewhere=" (at {address})",

@@ -103,11 +103,10 @@ def _why(file: PersonFile, frame: Frame, teller: Teller) -> Iterator[str]:
 
 
 def _now(each: Answered, frame: Frame, teller: Teller) -> str:
-    channel = teller.words.by.get(each.channel, each.channel)
     return frame.may.format(
         sender=teller.sender(each.sender),
         what=each.category,
-        channel=channel,
+        channel=teller.words.terms.value("channel", each.channel),
         why=explain(each.now, frame.language).text,
     )
 
@@ -119,7 +118,7 @@ def _mailings(file: PersonFile, frame: Frame, teller: Teller) -> Iterator[str]:
             day=teller.words.day(line.decision.evaluated_at_ms),
             sender=teller.sender(line.question.sender),
             what=line.question.category,
-            channel=teller.words.by.get(line.question.channel, line.question.channel),
+            channel=teller.words.terms.value("channel", line.question.channel),
             why=explain(line.decision, frame.language).text,
         )
     if file.unsearched:

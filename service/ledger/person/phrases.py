@@ -1,7 +1,6 @@
 """One event as one sentence to the person concerned: the machinery, for any language."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -10,24 +9,20 @@ from service.core.events import Form
 from service.core.events.vocabulary import Refusal
 from service.ledger.catalogue import Sender
 from service.ledger.person.file import HeldEvent
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from service.ledger.wording.terms import Terms, moment
 
 
 class Words(Struct, frozen=True, kw_only=True):
     """A language: a sentence for every type of event, and the parts that it is put together from."""
 
-    months: tuple[str, ...]
+    terms: Terms
     joined: str
     anyone: str
     all_senders: str
     everything: str
     sentences: Mapping[str, str]
     unknown: str
-    by: Mapping[str, str]
     how: str
-    via: Mapping[str, str]
-    origins: Mapping[str, str]
     you: str
     other_person: str
     form: str
@@ -42,8 +37,7 @@ class Words(Struct, frozen=True, kw_only=True):
     old: str
     new: str
     listed: Mapping[bool, str]
-    flags: Mapping[str, str]
-    actors: Mapping[str, str]
+    yourself: str
     imported: str
     corrected: str
     elsewhere: str
@@ -51,8 +45,7 @@ class Words(Struct, frozen=True, kw_only=True):
 
     def day(self, milliseconds: int) -> str:
         """A day in words, in UTC."""
-        moment = _EPOCH + timedelta(milliseconds=milliseconds)
-        return f"{moment.day} {self.months[moment.month - 1]} {moment.year}"
+        return self.terms.day(moment(milliseconds))
 
     def listing(self, items: Iterable[str]) -> str:
         """One, two and three; of nothing nothing."""
@@ -117,12 +110,12 @@ class Teller:
             "by": {"recipient": words.by_recipient, "third_party": words.by_third}.get(
                 str(getattr(event, "by", "")), ""
             ),
-            "origin": words.origins.get(str(getattr(event, "origin", "")), ""),
+            "origin": words.terms.value("origin", str(getattr(event, "origin", ""))),
             "move": words.old if held.recorded.role == "old" else words.new,
             "register": str(getattr(event, "register", "")),
             "listed": words.listed[bool(getattr(event, "listed", True))],
-            "flag": words.flags.get(str(getattr(event, "new_value", "")), ""),
-            "by_whom": words.actors.get(str(getattr(event, "by", "")), ""),
+            "flag": words.terms.value("new_value", str(getattr(event, "new_value", ""))),
+            "by_whom": self._actor(str(getattr(event, "by", ""))),
             "corrects": str(getattr(event, "corrects", "")),
             "reason": self._optional(" {reason}", reason=getattr(event, "reason", None)),
         }
@@ -135,12 +128,15 @@ class Teller:
     def _how(self, event: Any, of_box: tuple[str, ...]) -> str:  # noqa: ANN401 - as above
         one = getattr(event, "channel", None)
         channels = (one,) if one else getattr(event, "channels", ()) or of_box
-        named = self.words.listing(self.words.by.get(channel, channel) for channel in channels)
+        named = self.words.listing(self.words.terms.value("channel", channel) for channel in channels)
         return self.words.how.format(channels=named) if named else ""
 
     def _via(self, event: Any) -> str:  # noqa: ANN401 - as above
-        via = self.words.via.get(str(getattr(event, "via", "")))
-        return f", {via}" if via is not None else ""
+        via = getattr(event, "via", None)
+        return f", {self.words.terms.value('via', via)}" if via is not None else ""
+
+    def _actor(self, by: str) -> str:
+        return self.words.yourself if by == "recipient" else self.words.terms.value("by", by)
 
     def _by_form(self, form: Form | None, box: Any, event: Any) -> str:  # noqa: ANN401 - as above
         words = self.words

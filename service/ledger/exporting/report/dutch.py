@@ -3,6 +3,7 @@
 from typing import Final
 
 from service.ledger.exporting.report.words import Words
+from service.ledger.wording.dutch import DUTCH as DUTCH_TERMS
 
 DUTCH: Final = Words(
     title="Verslag over toestemming",
@@ -23,7 +24,8 @@ DUTCH: Final = Words(
         "ledger": "het hele register",
         "sender": "gebeurtenissen van de verzender {sender}{period}",
         "campaign": "de campagne {campaign}",
-        "addresses": "{count} adres(sen), elk met de hele geschiedenis",
+        "addresses": "{count} adressen, elk met de hele geschiedenis",
+        "address": "één adres, met de hele geschiedenis",
     },
     proved="Wat is bewezen, en wat niet",
     proved_lead="Drie niveaus; bij elk staat wat ervoor nodig is.",
@@ -111,7 +113,7 @@ DUTCH: Final = Words(
     key="De sleutel van het register, om te vergelijken",
     checkpoint="De ondertekende stand",
     glossary="Woorden",
-    terms=(
+    meanings=(
         ("Register", "een lijst die alleen kan groeien; elke regel bevat de vingerafdruk van de vorige"),
         ("Regel", "één plaats in die lijst. Er staan geen persoonsgegevens in, alleen een vingerafdruk"),
         ("Stand", "een handtekening over het hele register op één moment (checkpoint)"),
@@ -120,10 +122,7 @@ DUTCH: Final = Words(
     footer="Gemaakt uit het register {origin}, {size} regels",
     yes="ja",
     no="nee",
-    months=(
-        *("januari", "februari", "maart", "april", "mei", "juni"),
-        *("juli", "augustus", "september", "oktober", "november", "december"),
-    ),
+    terms=DUTCH_TERMS,
     events={
         "consent_requested": "Om toestemming gevraagd",
         "consent_granted": "Gaf toestemming",
@@ -157,50 +156,6 @@ DUTCH: Final = Words(
         "human_assessment": "Een medewerker beoordeelde een vraag",
         "contact_by_recipient": "Nam contact op",
         "correction": "Een eerdere regel is gecorrigeerd",
-    },
-    fields={
-        "sender": "Verzender",
-        "senders": "Genoemde verzenders",
-        "seller": "Verkoper",
-        "categories": "Voor",
-        "category": "Voor",
-        "channels": "Per",
-        "channel": "Per",
-        "method": "Hoe",
-        "scope": "Omvang",
-        "via": "Via",
-        "box": "Vakje",
-        "checkbox_default": "Het vakje daarvoor",
-        "evidence_grade": "Bewijs",
-        "product_category": "Product",
-        "wording": "Bewoording",
-        "double_opt_in": "Double opt-in",
-        "origin": "Herkomst",
-        "notice_given": "Gewezen op het recht te weigeren",
-        "optout_offered": "Kon daar weigeren",
-        "imported": "Overgenomen van elders",
-        "corrects": "Corrigeert regel",
-        "reason": "Reden",
-        "register": "Register",
-        "listed": "Staat erin",
-        "by": "Door wie",
-        "new_value": "Nieuwe waarde",
-        "person": "Persoon",
-        "given_by": "Gegeven door",
-        "expires": "Vervalt",
-    },
-    values={
-        "email": "e-mail",
-        "sms": "sms",
-        "phone_live": "telefoon",
-        "unticked": "leeg",
-        "ticked": "aangevinkt",
-        "all_marketing": "alle reclame",
-        "unsubscribe_link": "de afmeldlink",
-        "checkbox": "een vakje",
-        "documented": "gedocumenteerd",
-        "commercial": "reclame",
-        "newsletter": "nieuwsbrief",
     },
     forms="Formulieren",
 )

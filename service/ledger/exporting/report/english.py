@@ -3,6 +3,7 @@
 from typing import Final
 
 from service.ledger.exporting.report.words import Words
+from service.ledger.wording.english import ENGLISH as ENGLISH_TERMS
 
 ENGLISH: Final = Words(
     title="Report on consent",
@@ -22,7 +23,8 @@ ENGLISH: Final = Words(
         "ledger": "the whole ledger",
         "sender": "events of the sender {sender}{period}",
         "campaign": "the campaign {campaign}",
-        "addresses": "{count} address(es), each with its whole history",
+        "addresses": "{count} addresses, each with its whole history",
+        "address": "one address, with its whole history",
     },
     proved="What is proved, and what is not",
     proved_lead="Three levels; each says what it takes.",
@@ -105,7 +107,7 @@ ENGLISH: Final = Words(
     key="The ledger's key, to compare",
     checkpoint="The signed state",
     glossary="Words",
-    terms=(
+    meanings=(
         ("Ledger", "a list that can only grow; every entry holds the fingerprint of the one before"),
         ("Entry", "one place in that list. It holds no personal data, only a fingerprint of what happened"),
         ("Checkpoint", "a signature over the whole ledger at one moment"),
@@ -114,10 +116,7 @@ ENGLISH: Final = Words(
     footer="Made from the ledger {origin}, {size} entries",
     yes="yes",
     no="no",
-    months=(
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ),
+    terms=ENGLISH_TERMS,
     events={
         "consent_requested": "Asked for consent",
         "consent_granted": "Gave consent",
@@ -151,48 +150,6 @@ ENGLISH: Final = Words(
         "human_assessment": "A colleague judged a question",
         "contact_by_recipient": "Got in touch",
         "correction": "An earlier entry was corrected",
-    },
-    fields={
-        "sender": "Sender",
-        "senders": "Named senders",
-        "seller": "Seller",
-        "categories": "For",
-        "category": "For",
-        "channels": "By",
-        "channel": "By",
-        "method": "How",
-        "scope": "Extent",
-        "via": "By way of",
-        "box": "Box",
-        "checkbox_default": "The box before",
-        "evidence_grade": "Evidence",
-        "product_category": "Product",
-        "wording": "Wording",
-        "double_opt_in": "Double opt-in",
-        "origin": "Origin",
-        "notice_given": "Was told of the right to refuse",
-        "optout_offered": "Could refuse there",
-        "imported": "Taken over from elsewhere",
-        "corrects": "Corrects entry",
-        "reason": "Reason",
-        "register": "Register",
-        "listed": "On it",
-        "by": "By whom",
-        "new_value": "New value",
-        "person": "Person",
-        "given_by": "Given by",
-        "expires": "Expires",
-    },
-    values={
-        "email": "e-mail",
-        "sms": "text message",
-        "phone_live": "telephone",
-        "unticked": "empty",
-        "ticked": "ticked",
-        "all_marketing": "all marketing",
-        "unsubscribe_link": "the unsubscribe link",
-        "checkbox": "a box",
-        "documented": "documented",
     },
     forms="Forms",
 )

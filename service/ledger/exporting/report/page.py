@@ -105,7 +105,8 @@ def _covers(words: Words, body: ExportBody, teller: Teller) -> str:
     if since is not None or until is not None:
         ends = [teller.moment(each) if each is not None else "…" for each in (since, until)]
         period = f", {ends[0]} / {ends[1]}"
-    return words.scopes[body.scope].format(
+    only = body.scope == "addresses" and len(body.subjects) == 1
+    return words.scopes["address" if only else body.scope].format(
         sender=body.sender, campaign=body.campaign, count=len(body.subjects), period=period
     )
 
@@ -167,7 +168,7 @@ def _with_command(step: str) -> Markup:
 
 
 def _glossary(words: Words) -> Markup:
-    pairs = [join(tag("dt", term), tag("dd", meaning)) for term, meaning in words.terms]
+    pairs = [join(tag("dt", term), tag("dd", meaning)) for term, meaning in words.meanings]
     return tag("section", tag("h2", words.glossary, id="words"), tag("dl", *pairs), aria_labelledby="words")
 
 

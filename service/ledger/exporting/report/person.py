@@ -1,7 +1,7 @@
 """One address in the report: its answer, and everything that happened on a line of time."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -14,12 +14,13 @@ from service.core.law.reasons_nl import REASONS as DUTCH_REASONS
 from service.ledger.exporting.ports import ExportLanguage
 from service.ledger.exporting.report.markup import Markup, join, tag
 from service.ledger.exporting.report.words import Words
+from service.ledger.wording.terms import moment
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _REASONS: Final[dict[ExportLanguage, Mapping[str, str]]] = {"en": ENGLISH_REASONS, "nl": DUTCH_REASONS}
 _NO: Final = ("consent_refused", "consent_withdrawn", "objection", "objection_attempted", "erasure_requested")
 _YES: Final = ("consent_granted", "consent_confirmed")
 _SAID_APART: Final = ("type", "occurred_at", "form", "role", "counterpart")
+_SENDERS: Final = ("sender", "seller", "senders", "to", "from", "received_by", "collected_by")
 
 
 class Teller:
@@ -78,8 +79,8 @@ class Teller:
         allowed = decision["decision"] == "allow"
         asked = words.asked.format(
             sender=self._sender(str(body["sender"])),
-            category=self._value(body["category"]),
-            channel=self._value(body["channel"]),
+            category=str(body["category"]),
+            channel=words.terms.value("channel", str(body["channel"])),
         )
         rule, events = decision["rule"], decision["events"]
         rests = ", ".join(words.entry.format(index=index) for index in events)
@@ -147,9 +148,10 @@ class Teller:
         )
 
     def _fields(self, said: Mapping[str, Any]) -> Markup | None:
-        order = {name: place for place, name in enumerate(self._words.fields)}
+        terms = self._words.terms
+        order = {name: place for place, name in enumerate(terms.fields)}
         rows = [
-            (self._words.fields.get(name, name.replace("_", " ")), self._value(value, name))
+            (terms.field(name), self._value(value, name))
             for name, value in sorted(said.items(), key=lambda item: order.get(item[0], len(order)))
             if name not in _SAID_APART
         ]
@@ -191,14 +193,14 @@ class Teller:
 
     def moment(self, milliseconds: int) -> str:
         """A time as people write it, in UTC."""
-        return self._written(_EPOCH + timedelta(milliseconds=milliseconds))
+        return self._written(moment(milliseconds))
 
     def moment_text(self, text: str) -> str:
         """The same of an RFC 3339 time."""
         return self._written(datetime.fromisoformat(text))
 
     def _written(self, at: datetime) -> str:
-        return f"{at.day} {self._words.months[at.month - 1]} {at.year}, {at:%H:%M:%S} UTC"
+        return f"{self._words.terms.day(at)}, {at:%H:%M:%S} UTC"
 
     def _sender(self, name: str) -> str:
         legal = self._senders.get(name)
@@ -210,7 +212,4 @@ class Teller:
         if isinstance(value, list):
             return ", ".join(self._value(each, name) for each in value)
         text = str(value)
-        if name in ("sender", "seller", "senders", "to", "from"):
-            return self._sender(text)
-        known = self._words.values.get(text)
-        return known if known is not None else text.replace("_", " ") if name != "wording" else text
+        return self._sender(text) if name in _SENDERS else self._words.terms.value(name, text)

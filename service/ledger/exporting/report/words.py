@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from service.ledger.wording.terms import Terms
+
 
 class Words(Struct, frozen=True, kw_only=True):
-    """Everything that is said. Names in braces are filled in; `events` and `fields` are a record's."""
+    """Everything that is said. Names in braces are filled in; `events` are the types of records."""
 
     title: str
     lead: str
@@ -58,12 +60,10 @@ class Words(Struct, frozen=True, kw_only=True):
     key: str
     checkpoint: str
     glossary: str
-    terms: tuple[tuple[str, str], ...]
+    meanings: tuple[tuple[str, str], ...]
     footer: str
     yes: str
     no: str
-    months: tuple[str, ...]
+    terms: Terms
     events: Mapping[str, str]
-    fields: Mapping[str, str]
-    values: Mapping[str, str]
     forms: str
