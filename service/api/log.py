@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from service.api.bodies import ApiRequest, respond
 from service.api.callers.principal import PUBLIC
 from service.api.reading import get
-from service.api.services import Services, ledger_named
+from service.api.services import LedgerServices, Services, ledger_named
 from service.core.errors import FormatError, NotFoundError
 from service.core.notes import Verifier
 from service.core.succession import KeyHistory
@@ -61,8 +61,15 @@ async def read_keys(request: ApiRequest) -> Response[bytes]:
     keys: list[dict[str, object]] = []
     for ledger in services.ledgers.values():
         keys += _signing_keys(ledger.keys.history)
-        keys.append({**jwk(f"webhooks-{ledger.name}", ledger.webhook_key)})
+        keys += _webhook_keys(ledger)
     return respond({"keys": keys}, headers={"cache-control": "public, max-age=300"})
+
+
+def _webhook_keys(ledger: LedgerServices) -> list[dict[str, object]]:
+    """The first is the one of the wrapping key that seals; the others sign too, under names of their own."""
+    name = f"webhooks-{ledger.name}"
+    kids = [name, *(f"{name}-{other}" for other in ledger.keys.wrapping.ids[1:])]
+    return [{**jwk(kid, key)} for kid, key in zip(kids, ledger.webhook_keys, strict=True)]
 
 
 def _signing_keys(history: KeyHistory) -> list[dict[str, object]]:

@@ -59,7 +59,7 @@ class LedgerServices:
     lookup: Lookup
     kept_answers: KeptAnswers
     subscriptions: Subscriptions
-    webhook_key: Ed25519PublicKey
+    webhook_keys: tuple[Ed25519PublicKey, ...]
     exports: Exports
 
 

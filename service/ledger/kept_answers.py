@@ -9,6 +9,9 @@ given up, and so may be corrected and sent again under the same key.
 At rest an answer is sealed (AES-256-GCM) under a key made of the ledger's secret and the caller's
 Idempotency-Key, of which only a tag is stored: whoever holds the database, and even the ledger's keys, cannot
 open it. The fingerprint of the request is keyed, too: it may hold an address.
+
+That secret follows from the one that names subjects, which is for ever: two processes find the same row
+whatever wrapping keys they hold. Whoever has it can guess addresses by the names of subjects anyway.
 """
 
 import hashlib
@@ -87,7 +90,7 @@ class KeptAnswers:
 
     def __init__(self, rows: AnswerRows, keys: LedgerKeys, *, clock: Clock, random: Randomness) -> None:
         self._rows = rows
-        self._secret = hmac.digest(keys.wrapping_key, b"clv1/idempotency", hashlib.sha256)
+        self._secret = hmac.digest(keys.subject_key_secret, b"clv1/idempotency", hashlib.sha256)
         self._clock = clock
         self._random = random
 

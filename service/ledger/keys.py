@@ -1,4 +1,4 @@
-"""The three secrets of one ledger, and what is done with them."""
+"""The secrets of one ledger, and what is done with them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from service.core.notes import Signer
 from service.core.succession import KeyHistory
 from service.core.unsubscribe import LINK_SECRET_SIZE
 from service.ledger.ports import Randomness, SecretRow
+from service.ledger.wrapping import WrappingRing
 
 _NONCE_SIZE = 12
 _KEY_SIZE = 32
@@ -26,15 +27,15 @@ class LedgerKeys:
     stolen. `previous` are keys it replaced that still sign checkpoints beside it, for readers who do not know
     the new one yet. `held` says which signing keys are at hand when the log is found signed by another.
     `subject_key_secret` (K_sub) is for ever and must be escrowed: without it no subject can be found again;
-    `wrapping_key` opens what is sealed. `link_secrets`: what unsubscribe links were or are made with besides
-    the secret that follows from `wrapping_key`; the first makes new links, and none may ever be dropped,
-    because links have no expiry.
+    `wrapping` seals and opens. `link_secrets`: what unsubscribe links were or are made with besides the
+    secrets that follow from the keys of `wrapping`; the first of all makes new links, and none may ever be
+    dropped, because links have no expiry.
     """
 
     origin: str
     signer: Signer
     subject_key_secret: bytes = field(repr=False)
-    wrapping_key: bytes = field(repr=False)
+    wrapping: WrappingRing = field(repr=False)
     link_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     previous: tuple[Signer, ...] = field(default=(), repr=False)
     held: Callable[[], Sequence[Signer]] = field(default=tuple, repr=False, compare=False)
@@ -67,8 +68,12 @@ class LedgerKeys:
 
     def all_link_secrets(self) -> tuple[bytes, ...]:
         """Every secret that opens an unsubscribe link, the one that makes new links first."""
-        derived = HKDFExpand(SHA256(), LINK_SECRET_SIZE, _LINK_INFO).derive(self.wrapping_key)
-        return (*self.link_secrets, derived)
+        return tuple(dict.fromkeys((*self.link_secrets, *map(link_secret, self.wrapping.keys))))
+
+
+def link_secret(wrapping_key: bytes) -> bytes:
+    """The secret of unsubscribe links that follows from a wrapping key."""
+    return HKDFExpand(SHA256(), LINK_SECRET_SIZE, _LINK_INFO).derive(wrapping_key)
 
 
 def external_id_context(source_tag: bytes) -> bytes:
@@ -82,25 +87,27 @@ class Sealer:
     Destroying a subject's wrapped key makes everything sealed for it unreadable, in every copy.
     """
 
-    def __init__(self, wrapping_key: bytes, random: Randomness) -> None:
-        self._wrapping = AESGCM(wrapping_key)
+    def __init__(self, wrapping: WrappingRing, random: Randomness) -> None:
+        self._wrapping = wrapping.cipher(random)
         self._random = random
 
     def new_subject(self, subject_key: bytes, address: bytes) -> tuple[AESGCM, SecretRow]:
         """A fresh data key for a subject, and the row that keeps it wrapped beside the sealed address."""
         data_key = self._random(_KEY_SIZE)
-        nonce = self._random(_NONCE_SIZE)
         cipher = AESGCM(data_key)
         row = SecretRow(
-            wrapped_key=nonce + self._wrapping.encrypt(nonce, data_key, subject_key),
+            wrapped_key=self._wrapping.seal(data_key, subject_key),
             sealed_address=self.seal(cipher, address, subject_key),
         )
         return cipher, row
 
     def open_subject(self, subject_key: bytes, wrapped_key: bytes) -> AESGCM:
-        """The cipher of a subject. Raises `cryptography.exceptions.InvalidTag` under another wrapping key."""
-        nonce, sealed = wrapped_key[:_NONCE_SIZE], wrapped_key[_NONCE_SIZE:]
-        return AESGCM(self._wrapping.decrypt(nonce, sealed, subject_key))
+        """The cipher of a subject. Raises `cryptography.exceptions.InvalidTag` under no key of the ring."""
+        return AESGCM(self._wrapping.open(wrapped_key, subject_key))
+
+    def rewrapped(self, subject_key: bytes, wrapped_key: bytes) -> bytes:
+        """The same data key as this process wraps it. Raises `cryptography.exceptions.InvalidTag`."""
+        return self._wrapping.renewed(wrapped_key, subject_key) or wrapped_key
 
     def seal(self, cipher: AESGCM, plain: bytes, context: bytes) -> bytes:
         """Seal bytes so that they open only in this context (an index or a subject key)."""

@@ -236,7 +236,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 3_600
     signing_key: Annotated[str | None, _about(*_KEY, takes="PRIVATE+KEY+<origin>+…", secret=True)] = None
     subject_key: Annotated[str | None, _about(*_KEY, takes="64 hexadecimal digits", secret=True)] = None
-    wrapping_key: Annotated[str | None, _about(*_KEY, takes="64 hexadecimal digits", secret=True)] = None
+    wrapping_key: Annotated[
+        str | None,
+        _about(
+            f"{_KEY[0]} While it gives way to another, both: the first seals"
+            " ([operations.md](operations.md#keys)).",
+            _ALL,
+            takes="64 hexadecimal digits; several, with commas or blanks between them",
+            secret=True,
+        ),
+    ] = None
+    unsubscribe_keys: Annotated[
+        str | None,
+        _about(
+            "Beside keys that are given: what unsubscribe links are or were made with, as in"
+            " `unsubscribe.key` ([unsubscribe.md](unsubscribe.md#to-run-it)).",
+            _ALL,
+            takes="128 hexadecimal digits; several, with commas or blanks between them",
+            secret=True,
+        ),
+    ] = None
     relay_url: Annotated[
         str | None,
         _about(

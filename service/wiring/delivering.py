@@ -21,7 +21,7 @@ from service.ledger.delivering.heartbeats import Heartbeats
 from service.ledger.delivering.subscriptions import Subscriptions
 from service.ledger.opening import Opener
 from service.ledger.ports import Clock
-from service.ledger.vault import Vault, webhook_signing_key
+from service.ledger.vault import Vault, webhook_signing_keys
 from service.settings import Settings
 from service.storage.access import AccessStore, LedgerRow
 from service.storage.deliveries import PostgresDeliveries
@@ -137,8 +137,8 @@ def _open(  # noqa: PLR0913 - what a worker is made of
         feed=Feed(ledger.store, Opener(ledger.sealer), watch),
         telling=ledger.telling(),
         sealer=ledger.sealer,
-        vault=Vault(ledger.keys.wrapping_key, os.urandom),
-        signing=webhook_signing_key(ledger.keys.wrapping_key),
+        vault=Vault(ledger.keys.wrapping, os.urandom),
+        signing=webhook_signing_keys(ledger.keys.wrapping),
         origin=ledger.keys.origin,
         clock=ledger.clock,
     )

@@ -44,7 +44,7 @@ from service.ledger.proving.proofs import Proofs
 from service.ledger.proving.public_log import PublishedLog
 from service.ledger.startup import check_start
 from service.ledger.unsubscribe import Unsubscribe
-from service.ledger.vault import Vault, webhook_signing_key
+from service.ledger.vault import Vault, webhook_signing_keys
 from service.printing import can_print, print_report
 from service.settings import Settings, SettingsError
 from service.storage.access import AccessStore, LedgerRow
@@ -156,7 +156,7 @@ class LedgerParts:
                 appender=appender,
                 freezer=freezer,
                 files=Files(store, opener, self.campaigns),
-                vault=Vault(keys.wrapping_key, os.urandom),
+                vault=Vault(keys.wrapping, os.urandom),
                 clock=self.clock,
                 random=os.urandom,
             )
@@ -198,7 +198,7 @@ class LedgerParts:
             lookup=Lookup(store, admission, opener, catalogue, checks, search=search),
             kept_answers=KeptAnswers(self.answers, keys, clock=now_ms, random=os.urandom),
             subscriptions=self.subscriptions,
-            webhook_key=webhook_signing_key(keys.wrapping_key).public_key(),
+            webhook_keys=tuple(key.public_key() for key in webhook_signing_keys(keys.wrapping)),
         )
 
 
@@ -214,7 +214,7 @@ def ledger_parts(
         campaigns=PostgresCampaigns(pool, row.ledger_id),
         answers=PostgresAnswerRows(pool, row.ledger_id),
         keys=keys,
-        sealer=Sealer(keys.wrapping_key, os.urandom),
+        sealer=Sealer(keys.wrapping, os.urandom),
         admission=Admission(keys, os.urandom),
         mark=HighWaterFile(mark_path(settings.data_dir, row.name), row.origin),
         erasures=PostgresErasures(pool, row.ledger_id),
@@ -222,7 +222,7 @@ def ledger_parts(
         subscriptions=Subscriptions(
             PostgresSubscriptions(pool, row.ledger_id),
             store,
-            Vault(keys.wrapping_key, os.urandom),
+            Vault(keys.wrapping, os.urandom),
             row.origin,
             clock=clock,
             random=os.urandom,

@@ -78,7 +78,7 @@ async def fsck(go: Path, url: str, key: Verifier) -> tuple[int, str]:
 async def write_log(pool: asyncpg.Pool, size: int, ledger_id: int) -> Verifier:
     """A log of so many entries in the tables of this ledger, in one batch that ends in an epoch; its key."""
     keys = keys_from(str(size), f"ledger.test/log-{size}/1")
-    epoch = Epoch(keys, Sealer(keys.wrapping_key, Counted("go")), None, START_MS, ZERO_HASH)
+    epoch = Epoch(keys, Sealer(keys.wrapping, Counted("go")), None, START_MS, ZERO_HASH)
     for number in range(size - 1):
         committed = hashlib.sha256(number.to_bytes(8)).digest()
         epoch.append_entry(encode_event(epoch.last_leaf_hash, START_MS, committed))

@@ -26,7 +26,7 @@ async def ledger(database_dsn: str, tmp_path: Path) -> Ledger:
 
 
 def proofs_of(writer: Writer) -> Proofs:
-    opener = Opener(Sealer(writer.ledger.keys.wrapping_key, secrets.token_bytes))
+    opener = Opener(Sealer(writer.ledger.keys.wrapping, secrets.token_bytes))
     return Proofs(
         writer.store,
         writer.ledger.keys,

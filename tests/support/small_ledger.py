@@ -30,6 +30,7 @@ from service.ledger.opening import Opener, tombstone
 from service.ledger.packs import shipped_packs
 from service.ledger.proving.proofs import Proofs
 from service.ledger.unsubscribe import Unsubscribe
+from service.ledger.wrapping import WrappingRing
 from tests.support.memory_erasures import MemoryErasureList, MemoryErasureRows
 from tests.support.memory_store import MemoryMark, MemoryStore
 
@@ -78,7 +79,7 @@ def keys_from(seed: str, origin: str = ORIGIN) -> LedgerKeys:
         origin=origin,
         signer=Signer(origin, Ed25519PrivateKey.from_private_bytes(random(32))),
         subject_key_secret=random(32),
-        wrapping_key=random(32),
+        wrapping=WrappingRing((random(32),)),
     )
 
 
@@ -102,7 +103,7 @@ class SmallLedger:
 
     def __post_init__(self) -> None:
         random = Counted("random")
-        sealer = Sealer(self.keys.wrapping_key, random)
+        sealer = Sealer(self.keys.wrapping, random)
         self.sealer, self.opener = sealer, Opener(sealer)
         self.admission = Admission(self.keys, random)
         catalogue = Catalogue(self.store)

@@ -103,7 +103,7 @@ async def new_ledger(dsn: str, data_dir: Path) -> Ledger:
         await begin(
             PostgresStore(pool, row.ledger_id),
             keys,
-            Sealer(keys.wrapping_key, secrets.token_bytes),
+            Sealer(keys.wrapping, secrets.token_bytes),
             Admission(keys, secrets.token_bytes),
             mark=ledger.mark,
             now_ms=NOW_MS,
@@ -122,7 +122,7 @@ async def a_writer(
     clock, keys = clock or SetClock(), ledger.keys
     async with await open_pool(dsn or ledger.dsn, size=3) as pool:
         store = PostgresStore(pool, ledger.ledger_id)
-        sealer = Sealer(keys.wrapping_key, secrets.token_bytes)
+        sealer = Sealer(keys.wrapping, secrets.token_bytes)
         admission, catalogue = Admission(keys, secrets.token_bytes), Catalogue(store)
         appender = Appender(store, keys, sealer, ledger.mark, clock=clock, reached=reached)
         intake = Intake(admission, catalogue, appender, clock)

@@ -66,6 +66,8 @@ def keys(tmp_path: Path) -> LedgerKeys:
     create_keys(directory, ORIGIN, os.urandom)
     (directory / LINKS).write_text(f"{'ab' * 64}\n{'cd' * 64}\n")
     (directory / LINKS).chmod(0o600)
+    with (directory / WRAPPING).open("a") as ring:
+        ring.write(f"{os.urandom(32).hex()}\n")
     return load_keys(directory, ORIGIN)
 
 
@@ -81,7 +83,7 @@ def test_each_recipient_opens_it_and_the_machine_that_lost_everything_goes_on(
         shutil.copy(tmp_path / "keys" / "main" / SIGNING, directory)
         again = load_keys(directory, ORIGIN)
         assert again.subject_key_secret == keys.subject_key_secret
-        assert again.wrapping_key == keys.wrapping_key
+        assert again.wrapping == keys.wrapping
         assert again.link_secrets == keys.link_secrets
 
 
@@ -94,7 +96,7 @@ def test_no_escrow_holds_a_signing_key(keys: LedgerKeys, officers: list[Recipien
 
 def test_nothing_of_it_can_be_read_without_a_key(keys: LedgerKeys, officers: list[Recipient]) -> None:
     sealed = escrow(keys, [officers[0].certificate])
-    assert keys.wrapping_key.hex().encode() not in sealed
+    assert all(key.hex().encode() not in sealed for key in keys.wrapping.keys)
     with pytest.raises(KeysError, match="made for another certificate"):
         open_escrow(sealed, *officers[1], password=None)
 
@@ -108,7 +110,8 @@ def test_openssl_opens_it_too(keys: LedgerKeys, officers: list[Recipient], tmp_p
     command = [openssl, "cms", "-decrypt", "-inform", "PEM", "-recip", "cert", "-inkey", "key"]
     sealed = escrow(keys, [officers[0].certificate])
     done = subprocess.run(command, cwd=tmp_path, input=sealed, capture_output=True, check=True)
-    assert json.loads(done.stdout)["wrapping_key"] == keys.wrapping_key.hex()
+    held = json.loads(done.stdout)["wrapping_key"]
+    assert held.split() == [key.hex() for key in keys.wrapping.keys]
 
 
 def test_a_private_key_may_have_a_password(keys: LedgerKeys) -> None:

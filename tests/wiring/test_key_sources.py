@@ -20,7 +20,7 @@ def given(tmp_path: Path) -> Settings:
         data_dir=tmp_path,
         signing_key=made.signer.skey,
         subject_key=made.subject_key_secret.hex(),
-        wrapping_key=made.wrapping_key.hex(),
+        wrapping_key=made.wrapping.keys[0].hex(),
     )
 
 
@@ -39,9 +39,28 @@ def test_each_key_may_be_a_file_of_the_platform(given: Settings, tmp_path: Path)
         path.write_text(f"{getattr(given, name)}\n")
         path.chmod(0o440)
         environment[f"CONSENT_LEDGER_{name.upper()}_FILE"] = str(path)
-    assert (
-        key_source(read_settings(environment), "main").load(ORIGIN).wrapping_key.hex() == given.wrapping_key
-    )
+    (wrapping,) = key_source(read_settings(environment), "main").load(ORIGIN).wrapping.keys
+    assert wrapping.hex() == given.wrapping_key
+
+
+@pytest.mark.parametrize("between", [",", " ", ", ", "\n"])
+def test_several_wrapping_keys_are_given_in_the_order_in_which_they_seal(
+    given: Settings, between: str
+) -> None:
+    other = os.urandom(32)
+    both = msgspec.structs.replace(given, wrapping_key=between.join([other.hex(), given.wrapping_key or ""]))
+    keys = key_source(both, "main").load(ORIGIN).wrapping.keys
+    assert [key.hex() for key in keys] == [other.hex(), given.wrapping_key]
+
+
+def test_secrets_of_unsubscribe_links_are_given_beside_the_keys_and_never_without_them(
+    given: Settings,
+) -> None:
+    first, second = os.urandom(64), os.urandom(64)
+    settings = msgspec.structs.replace(given, unsubscribe_keys=f"{first.hex()},{second.hex()}")
+    assert key_source(settings, "main").load(ORIGIN).all_link_secrets()[:2] == (first, second)
+    with pytest.raises(KeysError, match="SIGNING_KEY"):
+        key_source(Settings(data_dir=given.data_dir, unsubscribe_keys=first.hex()), "main")
 
 
 @pytest.mark.parametrize("missing", GIVEN)

@@ -32,7 +32,7 @@ def test_keys_are_the_same_every_time_they_are_read(directory: Path) -> None:
     read = load_keys(directory, ORIGIN)
     assert read.signer.skey == made.signer.skey
     assert read.subject_key_secret == made.subject_key_secret
-    assert read.wrapping_key == made.wrapping_key
+    assert read.wrapping == made.wrapping
 
 
 def test_only_their_owner_can_read_the_keys_or_enter_their_directory(directory: Path) -> None:
@@ -43,7 +43,7 @@ def test_only_their_owner_can_read_the_keys_or_enter_their_directory(directory: 
 
 def test_the_three_keys_have_nothing_in_common(directory: Path) -> None:
     keys = create_keys(directory, ORIGIN, os.urandom)
-    seeds = {keys.signer.private.private_bytes_raw(), keys.subject_key_secret, keys.wrapping_key}
+    seeds = {keys.signer.private.private_bytes_raw(), keys.subject_key_secret, *keys.wrapping.keys}
     assert len(seeds) == 3
 
 
@@ -78,6 +78,13 @@ def test_a_damaged_file_of_link_secrets_is_refused(directory: Path, text: str) -
     (directory / LINKS).write_text(text)
     (directory / LINKS).chmod(0o600)
     with pytest.raises(KeysError, match=r"unsubscribe\.key"):
+        load_keys(directory, ORIGIN)
+
+
+def test_a_wrapping_key_that_stands_there_twice_is_refused(directory: Path) -> None:
+    create_keys(directory, ORIGIN, os.urandom)
+    (directory / WRAPPING).write_text((directory / WRAPPING).read_text() * 2)
+    with pytest.raises(KeysError, match="the same key twice"):
         load_keys(directory, ORIGIN)
 
 

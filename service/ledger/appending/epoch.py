@@ -190,7 +190,9 @@ class Epoch:
         if state.addressless and entry.address:
             # Erased, or known by a link alone until now: from here on the address is known again.
             sealed = self._sealer.seal(state.cipher, entry.address, entry.subject_key)
-            self._put_secret(entry.subject_key, SecretRow(state.wrapped_key, sealed))
+            # Written anew, so under the key that seals now: a process that knows it leaves no other behind.
+            wrapped = self._sealer.rewrapped(entry.subject_key, state.wrapped_key)
+            self._put_secret(entry.subject_key, SecretRow(wrapped, sealed))
             state.addressless = False
         index = self.index
         record = record_bytes(

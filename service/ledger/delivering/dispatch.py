@@ -63,7 +63,7 @@ class Parts:
     telling: Telling
     sealer: Sealer
     vault: Vault
-    signing: Ed25519PrivateKey
+    signing: Sequence[Ed25519PrivateKey]
     origin: str
     clock: Clock
 

@@ -69,7 +69,7 @@ class Secrets:
 
 
 def signed_headers(
-    message_id: str, body: bytes, now_ms: int, secrets: Sequence[Secret], signing: Ed25519PrivateKey
+    message_id: str, body: bytes, now_ms: int, secrets: Sequence[Secret], signing: Sequence[Ed25519PrivateKey]
 ) -> dict[str, str]:
     """The headers of one attempt at sending these very bytes. `now_ms`: this attempt's, not the event's."""
     seconds = str(now_ms // 1000)
@@ -83,7 +83,10 @@ def signed_headers(
     }
 
 
-def _signatures(signed: bytes, secrets: Iterable[Secret], signing: Ed25519PrivateKey) -> Iterable[str]:
+def _signatures(
+    signed: bytes, secrets: Iterable[Secret], signing: Iterable[Ed25519PrivateKey]
+) -> Iterable[str]:
     for secret in secrets:
         yield "v1," + base64.b64encode(hmac.digest(secret.key, signed, hashlib.sha256)).decode()
-    yield "v1a," + base64.b64encode(signing.sign(signed)).decode()
+    for key in signing:
+        yield "v1a," + base64.b64encode(key.sign(signed)).decode()

@@ -56,7 +56,7 @@ class Exports:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._exports = parts.exports
-        self._tokens = ExportTokens(parts.keys.wrapping_key)
+        self._tokens = ExportTokens(parts.keys.wrapping)
 
     async def create(self, scope: Scope, by: str) -> ExportRow:
         """Ask for an export; returns when that is recorded. `by`: who asks.

@@ -3,8 +3,9 @@
     token = "cle_" ‖ base64url( body ‖ HMAC-SHA-256(derived key, "clv1/export-token" ‖ export id ‖ body) )
     body  = expires_at_ms[8] ‖ nonce[12] ‖ len[1] who
 
-Nothing of it is kept: the key follows from the ledger's wrapping key. Who asked for it stands in it, so that
-the event that tells of the download names them; the nonce makes one token one download.
+Nothing of it is kept: a key follows from each of the ledger's wrapping keys; the first makes tokens, all read
+them. Who asked for it stands in it, so that the event that tells of the download names them; the nonce makes
+one token one download.
 """
 
 import hmac
@@ -17,6 +18,7 @@ from msgspec import Struct
 
 from service.core.errors import FormatError
 from service.core.token import decode_base64url, encode_base64url
+from service.ledger.wrapping import WrappingRing
 
 PREFIX: Final = "cle_"
 LIFETIME_MS: Final = 3_600_000
@@ -38,14 +40,14 @@ class Pass(Struct, frozen=True):
 class ExportTokens:
     """Makes and reads tokens of one ledger."""
 
-    def __init__(self, wrapping_key: bytes) -> None:
-        self._key = HKDFExpand(SHA256(), _KEY_SIZE, _TAG).derive(wrapping_key)
+    def __init__(self, wrapping: WrappingRing) -> None:
+        self._keys = [HKDFExpand(SHA256(), _KEY_SIZE, _TAG).derive(key) for key in wrapping.keys]
 
     def make(self, export_id: str, by: str, expires_at_ms: int, nonce: bytes) -> str:
         """A token for this export."""
         who = by.encode()[:_WHO_MAX]
         body = expires_at_ms.to_bytes(_TIME_SIZE) + nonce + bytes([len(who)]) + who
-        return PREFIX + encode_base64url(body + self._mac(export_id, body))
+        return PREFIX + encode_base64url(body + _mac(self._keys[0], export_id, body))
 
     def read(self, token: str, export_id: str) -> Pass:
         """What this token says. Raises `FormatError` for one of another export, or of nobody."""
@@ -54,11 +56,13 @@ class ExportTokens:
         except FormatError as error:
             raise FormatError("this is no token of an export") from error
         body, mac = raw[: -sha256().digest_size], raw[-sha256().digest_size :]
-        if not token.startswith(PREFIX) or not hmac.compare_digest(mac, self._mac(export_id, body)):
+        ours = [hmac.compare_digest(mac, _mac(key, export_id, body)) for key in self._keys]
+        if not token.startswith(PREFIX) or not any(ours):
             raise FormatError("this is no token of this export")
         nonce = body[_TIME_SIZE : _TIME_SIZE + NONCE_SIZE]
         who = body[_TIME_SIZE + NONCE_SIZE + 1 :].decode()
         return Pass(who, int.from_bytes(body[:_TIME_SIZE]), nonce.hex())
 
-    def _mac(self, export_id: str, body: bytes) -> bytes:
-        return hmac.digest(self._key, _TAG + bytes.fromhex(export_id) + body, sha256)
+
+def _mac(key: bytes, export_id: str, body: bytes) -> bytes:
+    return hmac.digest(key, _TAG + bytes.fromhex(export_id) + body, sha256)

@@ -23,6 +23,7 @@ from service.ledger.opening import Opener
 from service.ledger.ports import Randomness, Store
 from service.ledger.proving.proofs import Proofs
 from service.ledger.scenarios.preparing import Setup
+from service.ledger.wrapping import WrappingRing
 
 OpenStore = Callable[[str], Awaitable[Store]]
 """Makes the empty storage of a new ledger with this origin."""
@@ -89,11 +90,11 @@ class TrialLedger:
             origin=origin,
             signer=Signer(origin, private),
             subject_key_secret=self._random(32),
-            wrapping_key=self._random(32),
+            wrapping=WrappingRing((self._random(32),)),
         )
 
     async def _compose(self, keys: LedgerKeys, store: Store) -> None:
-        sealer, mark = Sealer(keys.wrapping_key, self._random), _Mark()
+        sealer, mark = Sealer(keys.wrapping, self._random), _Mark()
         admission, catalogue, opener = Admission(keys, self._random), Catalogue(store), Opener(sealer)
         appender = Appender(store, keys, sealer, mark, clock=self._clock, reached=lambda _step: None)
         self.intake = Intake(admission, catalogue, appender, self._clock)

@@ -2,7 +2,7 @@
 
 An escrow file is CMS EnvelopedData (RFC 5652; AES-256-CBC, RSA recipients) in PEM, so that `openssl cms
 -decrypt` opens it on a machine where this program was never installed. Inside is one JSON object. It holds
-what opens and names the past: the subject key, the wrapping key and the secrets of unsubscribe links. It
+what opens and names the past: the subject key, the wrapping keys and the secrets of unsubscribe links. It
 never holds a signing key: who could take that from an escrow could sign another history, and a log whose
 signing key is lost goes on under a new one (docs/operations.md, Keys).
 """
@@ -30,7 +30,10 @@ FORMAT = "consent-ledger-escrow/1"
 
 
 class Escrowed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=FORMAT):
-    """What an escrow file holds; keys in hexadecimal digits, `verifier` the vkey of the log it belongs to."""
+    """What an escrow file holds; keys in hexadecimal digits, `verifier` the vkey of the log it belongs to.
+
+    `wrapping_key`: every key of the ring, a line each, as its file has them.
+    """
 
     origin: str
     verifier: str
@@ -53,7 +56,7 @@ def escrow(keys: LedgerKeys, certificates: Sequence[bytes]) -> bytes:
         origin=keys.origin,
         verifier=keys.signer.verifier.vkey,
         subject_key=keys.subject_key_secret.hex(),
-        wrapping_key=keys.wrapping_key.hex(),
+        wrapping_key="\n".join(key.hex() for key in keys.wrapping.keys),
         unsubscribe_keys=tuple(secret.hex() for secret in keys.link_secrets),
     )
     envelope = PKCS7EnvelopeBuilder().set_data(msgspec.json.encode(held))

@@ -1,8 +1,9 @@
 """Where a ledger's secrets are kept: `<data>/keys/<ledger>/`, three files that only their owner can read.
 
-`signing.key` is a C2SP signer key (`PRIVATE+KEY+<origin>+…`); `subject.key` and `wrapping.key` are 64
-hexadecimal digits. They are made once, all three or none, and never made again for a ledger that exists: a
-new `subject.key` would make every person in it a stranger. They belong in escrow the day they are made.
+`signing.key` is a C2SP signer key (`PRIVATE+KEY+<origin>+…`); `subject.key` is 64 hexadecimal digits, and so
+is each line of `wrapping.key`: one, or two while it gives way to another, of which the first seals. They are
+made once, all three or none, and never made again for a ledger that exists: a new `subject.key` would make
+every person in it a stranger. They belong in escrow the day they are made.
 
 A rotation of the signing key writes the new key to `signing.next.key` before the log hears of it; when it
 has, that file becomes `signing.key`, and the key before it `signing.previous.key`, which goes on signing
@@ -28,6 +29,7 @@ from service.core.errors import FormatError, LedgerError
 from service.core.notes import Signer, Verifier, parse_signer
 from service.ledger.keys import LedgerKeys
 from service.ledger.ports import Randomness
+from service.ledger.wrapping import WrappingRing
 from service.settings.reading import OPEN_TO_OTHERS
 from service.wiring.durable import (
     make_private_directory,
@@ -100,12 +102,13 @@ def load_keys(directory: Path, origin: str) -> LedgerKeys:
     Raises `KeysError` when one is missing, open to others, damaged or another log's.
     """
     signer = _read_signer(directory / SIGNING, origin)
-    subject, wrapping = _read_secret(directory / SUBJECT), _read_secret(directory / WRAPPING)
+    subject = parse_secret(_read(directory / SUBJECT), str(directory / SUBJECT))
+    wrapping = parse_ring(_read(directory / WRAPPING), str(directory / WRAPPING))
     return LedgerKeys(
         origin,
         signer,
         subject_key_secret=subject,
-        wrapping_key=wrapping,
+        wrapping=wrapping,
         link_secrets=_read_link_secrets(directory / LINKS),
         held=lambda: signing_keys(directory, origin),
     )
@@ -174,16 +177,23 @@ def parse_signing_key(text: str, origin: str, where: str) -> Signer:
 
 
 def _read_link_secrets(path: Path) -> tuple[bytes, ...]:
-    if not path.exists():
-        return ()
-    lines = _read(path).split()
+    return parse_link_secrets(_read(path), str(path)) if path.exists() else ()
+
+
+def parse_link_secrets(text: str, where: str) -> tuple[bytes, ...]:
+    """Secrets of unsubscribe links, kept as `parse_ring` reads them, or none. Raises `KeysError`."""
+    lines = text.replace(",", " ").split()
     if not all(_LINK_HEX.fullmatch(line) for line in lines):
-        raise KeysError(f"{path} is damaged (128 hexadecimal digits a line): put the escrowed copy back")
+        raise KeysError(f"{where} is damaged (128 hexadecimal digits a line): put the escrowed copy back")
     return tuple(bytes.fromhex(line) for line in lines)
 
 
-def _read_secret(path: Path) -> bytes:
-    return parse_secret(_read(path), str(path))
+def parse_ring(text: str, where: str) -> WrappingRing:
+    """Wrapping keys as they are kept: one a line, or with commas between them. Raises `KeysError`."""
+    keys = [parse_secret(part, where) for part in text.replace(",", " ").split() or [""]]
+    if len(set(keys)) < len(keys):
+        raise KeysError(f"{where} holds the same key twice: take one of them out")
+    return WrappingRing(tuple(keys))
 
 
 def parse_secret(text: str, where: str) -> bytes:

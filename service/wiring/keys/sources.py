@@ -2,7 +2,8 @@
 
 Files are the rule (`service.wiring.keys.files`). Where a platform hands secrets over as variables, or as
 files of its own (`CONSENT_LEDGER_SIGNING_KEY_FILE`…), all three are given so, for the ledger that the
-settings name: none is ever made there, and a rotation, which has to keep what it makes, needs the files.
+settings name: none is ever made there, and a rotation of the signing key, which has to keep what it makes,
+needs the files.
 """
 
 import os
@@ -18,6 +19,8 @@ from service.wiring.keys.files import (
     have_keys,
     keys_directory,
     load_keys,
+    parse_link_secrets,
+    parse_ring,
     parse_secret,
     parse_signing_key,
 )
@@ -47,7 +50,7 @@ def key_source(settings: Settings, ledger: str) -> KeySource:
     """Where this ledger's keys come from. Raises `KeysError` when they come from two places, or in part."""
     directory = keys_directory(settings.data_dir, ledger)
     given = [name for name in GIVEN if getattr(settings, name) is not None]
-    if not given or ledger != settings.ledger:
+    if ledger != settings.ledger or not (given or settings.unsubscribe_keys):
         return KeptKeys(directory)
     if missing := [PREFIX + name.upper() for name in GIVEN if name not in given]:
         raise KeysError(f"{', '.join(missing)} is not set, and the other keys are: give all three or none")
@@ -94,7 +97,10 @@ class GivenKeys:
             origin,
             parse_signing_key(self._text("signing_key"), origin, PREFIX + "SIGNING_KEY"),
             subject_key_secret=parse_secret(self._text("subject_key"), PREFIX + "SUBJECT_KEY"),
-            wrapping_key=parse_secret(self._text("wrapping_key"), PREFIX + "WRAPPING_KEY"),
+            wrapping=parse_ring(self._text("wrapping_key"), PREFIX + "WRAPPING_KEY"),
+            link_secrets=parse_link_secrets(
+                self._settings.unsubscribe_keys or "", PREFIX + "UNSUBSCRIBE_KEYS"
+            ),
         )
 
     def create(self, origin: str) -> LedgerKeys:
