@@ -8,6 +8,7 @@ import pytest
 
 from service.wiring.embedded.server import EmbeddedPostgres, EmbeddedPostgresMissingError, throw_away
 from tests.support.databases import a_database, a_server, database_name
+from tests.support.program_nursery import Nursery, a_nursery
 
 # The servers of the tests do not sync, which takes half the time. Tests that pull plugs have their own.
 os.environ.setdefault("CONSENT_LEDGER_ALLOW_VOLATILE_DATABASE", "true")
@@ -57,6 +58,13 @@ def empty_database_dsn(server_dsn: str) -> Iterator[str]:
     """A database of the test's own without any tables."""
     with a_database(server_dsn) as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where runs of the program come from, without a second of imports each."""
+    with a_nursery() as nursery:
+        yield nursery
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from service.cli.demo.theatre import Client, opened
 from tests.support.http_service import grant
 from tests.support.imports import Program
-from tests.support.program_nursery import a_nursery
+from tests.support.program_nursery import Nursery
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,5 @@ def client(data: Path) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def program(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with a_nursery() as nursery:
-        yield Program(nursery, client, tmp_path_factory.mktemp("said"))
+def program(client: Client, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return Program(nursery, client, tmp_path_factory.mktemp("said"))

@@ -3,10 +3,7 @@
 import csv
 import http.server
 import json
-import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,25 +16,26 @@ import pytest
 from service.cli.check_file.table import open_table, safe
 from service.cli.demo.theatre import Client, free_port
 from service.core.verifier import verify_bundle
+from tests.cli.test_program import program as installed
 from tests.support.http_service import JANE
+from tests.support.program_nursery import ENVIRONMENT, Nursery, RunProgram, Wanted
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
 ASKED = ("--sender", "acme", "--category", "newsletter", "--country", "NL", "--recipient", "consumer")
 
 
 def command(port: int, key: str, path: Path, *more: str) -> list[str]:
     where = ("--url", f"http://127.0.0.1:{port}", "--key", key)
-    return [sys.executable, "-m", "service", "check", "--file", str(path), *where, *ASKED, *more]
+    return ["check", "--file", str(path), *where, *ASKED, *more]
 
 
-def check(client: Client, path: Path, *more: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        command(client.port, client.key, path, *more),
-        capture_output=True,
-        check=False,
-        env=ENVIRONMENT,
-        timeout=120,
-    )
+@pytest.fixture
+def check(nursery: Nursery) -> RunProgram:
+    """Ask a service about a list."""
+
+    def asked(client: Client, path: Path, *more: str) -> "subprocess.CompletedProcess[bytes]":
+        return nursery.run(*command(client.port, client.key, path, *more))
+
+    return asked
 
 
 def rows_of(path: Path, delimiter: str = ",") -> list[list[str]]:
@@ -59,7 +57,7 @@ def test_each_row_comes_back_with_its_answer_and_broken_ones_with_the_reason(
     given.write_text(
         f'name,E-mail,note\nJane,{JANE["value"]},"two\nlines"\n=1+1,broken,\nBob,b@example.org,-5\n'
     )
-    done = check(client, given)
+    done = installed(*command(client.port, client.key, given))
     assert done.returncode == 1, done.stderr
     assert b"3 rows: 1 allow, 1 deny, 1 refused" in done.stdout
     header, jane, broken, bob = rows_of(tmp_path / "list.answers.csv")
@@ -78,7 +76,7 @@ def test_each_row_comes_back_with_its_answer_and_broken_ones_with_the_reason(
     assert bob[2:5] == ["'-5", "deny", "NO_BASIS"]
 
 
-def test_every_row_can_be_proved_afterwards(client: Client, tmp_path: Path) -> None:
+def test_every_row_can_be_proved_afterwards(check: RunProgram, client: Client, tmp_path: Path) -> None:
     given = a_list(tmp_path / "list.csv", 10)
     assert check(client, given).returncode == 0
     told = json.loads((tmp_path / "list.answers.csv.proof.json").read_text())
@@ -90,11 +88,10 @@ def test_every_row_can_be_proved_afterwards(client: Client, tmp_path: Path) -> N
 
 
 def test_the_audit_of_a_ledger_with_campaigns_finds_nothing(
-    client: Client, data: Path, tmp_path: Path
+    check: RunProgram, nursery: Nursery, client: Client, data: Path, tmp_path: Path
 ) -> None:
     assert check(client, a_list(tmp_path / "list.csv", 10)).returncode == 0
-    arguments = [sys.executable, "-m", "service", "audit", "--data", str(data), "--json"]
-    done = subprocess.run(arguments, capture_output=True, check=False, env=ENVIRONMENT, timeout=60)
+    done = nursery.run("audit", "--data", str(data), "--json")
     assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
 
 
@@ -103,7 +100,7 @@ def test_the_audit_of_a_ledger_with_campaigns_finds_nothing(
     [("utf-8", ","), ("utf-8-sig", ";"), ("utf-16", "\t"), ("latin-1", ";")],
 )
 def test_lists_are_read_as_people_have_them(
-    client: Client, tmp_path: Path, encoding: str, delimiter: str
+    check: RunProgram, client: Client, tmp_path: Path, encoding: str, delimiter: str
 ) -> None:
     given = tmp_path / "list.csv"
     given.write_text(
@@ -153,19 +150,20 @@ def test_what_would_have_to_be_guessed_is_refused(tmp_path: Path, content: bytes
         open_table(path, column=column, encoding=None, channel="email")
 
 
-def test_a_killed_job_goes_on_and_ends_with_the_same_output(client: Client, tmp_path: Path) -> None:
+def test_a_killed_job_goes_on_and_ends_with_the_same_output(
+    check: RunProgram, nursery: Nursery, client: Client, tmp_path: Path
+) -> None:
     whole, cut = a_list(tmp_path / "whole.csv", 60_000), a_list(tmp_path / "cut.csv", 60_000)
     assert check(client, whole).returncode == 0
     journal, kills = tmp_path / "cut.answers.csv.part.json", 0
     while not (tmp_path / "cut.answers.csv").exists():
-        job = subprocess.Popen(
-            command(client.port, client.key, cut), stderr=subprocess.DEVNULL, env=ENVIRONMENT
-        )
+        wanted = Wanted(command(client.port, client.key, cut), ENVIRONMENT)
+        job = nursery.start(wanted, output=tmp_path / "said", errors=tmp_path / "said")
         before = rows_done(journal)
-        while kills < 2 and job.poll() is None and rows_done(journal) == before:
+        while kills < 2 and job.status() is None and rows_done(journal) == before:
             time.sleep(0.01)
-        if kills < 2 and job.poll() is None:
-            job.send_signal(signal.SIGKILL)
+        if kills < 2 and job.status() is None:
+            job.kill()
             kills += 1
         job.wait(120)
     assert kills == 2
@@ -179,7 +177,9 @@ def rows_done(journal: Path) -> int:
     return int(json.loads(journal.read_bytes())["rows"]) if journal.exists() else 0
 
 
-def test_another_list_or_question_does_not_go_on_with_what_is_there(client: Client, tmp_path: Path) -> None:
+def test_another_list_or_question_does_not_go_on_with_what_is_there(
+    check: RunProgram, client: Client, tmp_path: Path
+) -> None:
     given = a_list(tmp_path / "list.csv", 5)
     away = Client(free_port(), client.key)
     assert check(away, given, "--patience", "0").returncode == 2
@@ -189,7 +189,9 @@ def test_another_list_or_question_does_not_go_on_with_what_is_there(client: Clie
     assert b"belongs to another list or question" in done.stderr
 
 
-def test_without_a_service_it_says_how_to_go_on_and_allows_nothing(client: Client, tmp_path: Path) -> None:
+def test_without_a_service_it_says_how_to_go_on_and_allows_nothing(
+    check: RunProgram, client: Client, tmp_path: Path
+) -> None:
     given = a_list(tmp_path / "list.csv", 5)
     done = check(Client(free_port(), client.key), given, "--patience", "0.2")
     assert done.returncode == 2
@@ -199,7 +201,7 @@ def test_without_a_service_it_says_how_to_go_on_and_allows_nothing(client: Clien
     assert check(client, given).returncode == 0
 
 
-def test_a_wrong_key_is_told_at_once(client: Client, tmp_path: Path) -> None:
+def test_a_wrong_key_is_told_at_once(check: RunProgram, client: Client, tmp_path: Path) -> None:
     done = check(Client(client.port, "clk_wrong"), a_list(tmp_path / "list.csv", 5))
     assert done.returncode == 2
     assert b"A valid API key or access token is needed\n" in done.stderr
@@ -253,7 +255,9 @@ def an_unfinished_service(kind: type[_Unfinished] = _Unfinished) -> Iterator[int
         server.server_close()
 
 
-def test_a_service_that_is_cut_off_has_answered_what_it_answered(client: Client, tmp_path: Path) -> None:
+def test_a_service_that_is_cut_off_has_answered_what_it_answered(
+    check: RunProgram, client: Client, tmp_path: Path
+) -> None:
     given = a_list(tmp_path / "list.csv", 5)
     with an_unfinished_service() as port:
         done = check(Client(port, "k"), given, "--patience", "0.2")
@@ -273,18 +277,15 @@ class _Forger(_Unfinished):
         self.wfile.write(b'{"decision": "allow", "reason_code": "CONSENT"}')
 
 
-def test_an_allow_that_the_ledger_did_not_sign_is_none() -> None:
+def test_an_allow_that_the_ledger_did_not_sign_is_none(nursery: Nursery) -> None:
     with an_unfinished_service(_Forger) as port:
-        arguments = [sys.executable, "-m", "service", "check", "a@b.nl", "--key", "k", *ASKED]
-        arguments += ["--url", f"http://127.0.0.1:{port}"]
-        done = subprocess.run(arguments, capture_output=True, check=False, env=ENVIRONMENT, timeout=60)
+        done = nursery.run("check", "a@b.nl", "--key", "k", *ASKED, "--url", f"http://127.0.0.1:{port}")
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"the answer has no token" in done.stderr
 
 
 @pytest.mark.parametrize("more", [(), ("a@b.nl", "--file", "x.csv")])
-def test_one_address_or_one_list(more: tuple[str, ...]) -> None:
-    arguments = [sys.executable, "-m", "service", "check", *more, "--key", "k", *ASKED]
-    done = subprocess.run(arguments, capture_output=True, check=False, env=ENVIRONMENT, timeout=60)
+def test_one_address_or_one_list(nursery: Nursery, more: tuple[str, ...]) -> None:
+    done = nursery.run("check", *more, "--key", "k", *ASKED)
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1

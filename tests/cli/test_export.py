@@ -2,10 +2,6 @@
 
 import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,16 +11,20 @@ from service.cli.demo.theatre import Client
 from service.cli.export.job import Journal
 from service.ledger.exporting.freezing import scope_bytes
 from service.ledger.exporting.ports import Scope
+from service.wiring.database import embedded_directory
+from service.wiring.embedded.server import EmbeddedPostgres
+from tests.cli.test_program import program as installed
+from tests.support.databases import execute
 from tests.support.http_service import JANE, grant
+from tests.support.program_nursery import ENVIRONMENT, Nursery, RunProgram, Wanted
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-PROGRAM = str(Path(sys.executable).parent / "consent-ledger")
+# Who was killed while it prepared holds a lease of 15 seconds: a second of it is enough to wait for.
+ALL_BUT_OVER = "UPDATE export SET lease_until_ms = lease_until_ms - 14000 WHERE status = 'preparing'"
 
 
-def program(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [PROGRAM, *arguments], cwd=folder, capture_output=True, check=False, env=ENVIRONMENT, timeout=120
-    )
+@pytest.fixture(scope="module")
+def program(nursery: Nursery) -> RunProgram:
+    return nursery.run
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +38,13 @@ def whole(
     ]
     assert client.call("POST", "/v1/events/batch", {"events": many})[0] == 207
     folder = tmp_path_factory.mktemp("export")
-    done = program("export", "all.zip", "--data", str(data), "--json", folder=folder)
+    done = installed("export", "all.zip", "--data", str(data), "--json", folder=folder)
     assert done.returncode == 0, done.stderr
     return folder / "all.zip", json.loads(done.stdout)
 
 
 def test_it_is_written_beside_a_running_service_and_audits_at_level_three(
-    client: Client, whole: tuple[Path, dict[str, str]]
+    program: RunProgram, client: Client, whole: tuple[Path, dict[str, str]]
 ) -> None:
     path, told = whole
     assert hashlib.sha256(path.read_bytes()).hexdigest() == told["sha256"]
@@ -54,7 +54,7 @@ def test_it_is_written_beside_a_running_service_and_audits_at_level_three(
 
 
 def test_whoever_kept_a_checkpoint_asks_for_the_growth_since_and_is_told_so(
-    client: Client, data: Path, tmp_path: Path
+    program: RunProgram, client: Client, data: Path, tmp_path: Path
 ) -> None:
     status, held = client.call("GET", "/log/main/checkpoint")
     assert status == 200
@@ -71,7 +71,7 @@ def test_whoever_kept_a_checkpoint_asks_for_the_growth_since_and_is_told_so(
 
 
 def test_options_of_a_bundle_or_a_database_are_not_taken_silently(
-    whole: tuple[Path, dict[str, str]], tmp_path: Path
+    program: RunProgram, whole: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     (tmp_path / "note").write_text("hello")
     for arguments in (
@@ -85,7 +85,7 @@ def test_options_of_a_bundle_or_a_database_are_not_taken_silently(
 
 
 def test_a_changed_byte_is_a_finding_on_one_line_and_exit_status_one(
-    whole: tuple[Path, dict[str, str]], tmp_path: Path
+    program: RunProgram, whole: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     raw = bytearray(whole[0].read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -110,7 +110,7 @@ def unfinished(out: Path, raw: bytes, export: str) -> None:
 
 @pytest.mark.parametrize("left", [1, 20_000, -1])
 def test_a_run_that_was_killed_is_gone_on_with_to_the_same_bytes(
-    whole: tuple[Path, dict[str, str]], data: Path, tmp_path: Path, left: int
+    program: RunProgram, whole: tuple[Path, dict[str, str]], data: Path, tmp_path: Path, left: int
 ) -> None:
     path, told = whole
     raw = path.read_bytes()
@@ -123,29 +123,29 @@ def test_a_run_that_was_killed_is_gone_on_with_to_the_same_bytes(
 
 
 def test_killed_with_signal_nine_while_it_works_it_is_gone_on_with(
-    client: Client, data: Path, tmp_path: Path
+    nursery: Nursery, client: Client, data: Path, tmp_path: Path
 ) -> None:
     del client
-    arguments = [PROGRAM, "export", "out.zip", "--data", str(data), "--address", JANE["value"], "--disclose"]
-    running = subprocess.Popen(
-        arguments, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    arguments = ["export", "out.zip", "--data", str(data), "--address", JANE["value"], "--disclose"]
+    said = tmp_path.with_name("said")
+    running = nursery.start(Wanted(arguments, ENVIRONMENT, folder=str(tmp_path)), output=said, errors=said)
     deadline = time.monotonic() + 60
     journal = tmp_path / "out.zip.part.json"
-    while not journal.exists() and running.poll() is None and time.monotonic() < deadline:
+    while not journal.exists() and running.status() is None and time.monotonic() < deadline:
         time.sleep(0.002)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    done = program(*arguments[1:], folder=tmp_path)
+    running.kill()
+    with EmbeddedPostgres.start(embedded_directory(data)) as server:
+        execute(server.dsn, ALL_BUT_OVER)
+    done = nursery.run(*arguments, folder=tmp_path)
     if (tmp_path / "out.zip").exists() and done.returncode == 2:
         assert b"is there already" in done.stderr  # it was quicker than the signal
     else:
         assert done.returncode == 0, done.stderr
-    assert program("verify", "out.zip", folder=tmp_path).returncode == 0
+    assert nursery.run("verify", "out.zip", folder=tmp_path).returncode == 0
 
 
 def test_an_unfinished_export_of_something_else_is_not_written_over(
-    whole: tuple[Path, dict[str, str]], data: Path, tmp_path: Path
+    program: RunProgram, whole: tuple[Path, dict[str, str]], data: Path, tmp_path: Path
 ) -> None:
     unfinished(tmp_path / "out.zip", b"", whole[1]["export"])
     done = program("export", "out.zip", "--sender", "acme", "--data", str(data), folder=tmp_path)
@@ -162,7 +162,7 @@ def test_an_unfinished_export_of_something_else_is_not_written_over(
     ],
 )
 def test_what_cannot_be_exported_is_one_line(
-    client: Client, data: Path, tmp_path: Path, wrong: tuple[str, ...]
+    program: RunProgram, client: Client, data: Path, tmp_path: Path, wrong: tuple[str, ...]
 ) -> None:
     del client
     done = program("export", "out.zip", "--data", str(data), *wrong, folder=tmp_path)
@@ -171,7 +171,9 @@ def test_what_cannot_be_exported_is_one_line(
 
 
 @pytest.mark.parametrize("text", [b"", b"PK", b"PK\x03\x04garbage", b"PK\x05\x06" + b"\0" * 18])
-def test_what_is_no_export_is_told_without_a_traceback(tmp_path: Path, text: bytes) -> None:
+def test_what_is_no_export_is_told_without_a_traceback(
+    program: RunProgram, tmp_path: Path, text: bytes
+) -> None:
     (tmp_path / "x.zip").write_bytes(text)
     for command in ("verify", "audit"):
         done = program(command, "x.zip", folder=tmp_path)

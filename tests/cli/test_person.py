@@ -1,51 +1,55 @@
 """`consent-ledger erase`, `audit` and `scrub`, as an operator and a privacy officer use them."""
 
 import json
-import os
-import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from service.cli.demo.theatre import Client, program
+from service.cli.demo.theatre import Client
 from tests.support.http_service import grant
+from tests.support.program_nursery import ENVIRONMENT, Nursery
+
+
+class Said(NamedTuple):
+    """What a run said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Said]
 
 PAUL = {"kind": "email", "value": "paul@example.org"}
 
 
-def run(client: Client, data: Path, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
-        "CONSENT_LEDGER_URL": f"http://127.0.0.1:{client.port}",
-        "CONSENT_LEDGER_KEY": client.key,
-    }
-    own = ("--data", str(data)) if arguments[0] in ("audit", "scrub") else ()
-    return subprocess.run(
-        program(*arguments, *own),
-        input=text,
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-        timeout=120,
-    )
+@pytest.fixture
+def run(nursery: Nursery) -> Run:
+    def running(client: Client, data: Path, *arguments: str, text: str = "") -> Said:
+        service = {
+            "CONSENT_LEDGER_URL": f"http://127.0.0.1:{client.port}",
+            "CONSENT_LEDGER_KEY": client.key,
+        }
+        own = ("--data", str(data)) if arguments[0] in ("audit", "scrub") else ()
+        done = nursery.run(*arguments, *own, text=text.encode(), environment=ENVIRONMENT | service)
+        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return running
 
 
 @pytest.fixture(scope="module")
-def told(client: Client, data: Path) -> Client:
+def told(client: Client, data: Path, nursery: Nursery) -> Client:
     """The service, as the privacy officer's key may use it; it holds Paul's yes."""
     client.post("/v1/events", grant("paul-1", address=PAUL))
     scopes = ("--scope", "subject:erase", "--scope", "subject:read")
-    made = subprocess.run(
-        program("keys", "create", "--data", str(data), "--json", *scopes),
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
+    made = nursery.run("keys", "create", "--data", str(data), "--json", *scopes)
     return replace(client, key=json.loads(made.stdout)["key"])
 
 
-def test_a_person_is_erased_after_an_audit_and_not_before(told: Client, data: Path) -> None:
+def test_a_person_is_erased_after_an_audit_and_not_before(run: Run, told: Client, data: Path) -> None:
     refused = run(told, data, "erase", "paul@example.org", "--yes")
     assert refused.returncode == 2
     assert "consent-ledger audit" in refused.stderr
@@ -63,13 +67,15 @@ def test_a_person_is_erased_after_an_audit_and_not_before(told: Client, data: Pa
     assert "subject_secret" in run(told, data, "scrub").stdout
 
 
-def test_an_address_from_standard_input_cannot_be_asked_about(told: Client, data: Path) -> None:
+def test_an_address_from_standard_input_cannot_be_asked_about(run: Run, told: Client, data: Path) -> None:
     refused = run(told, data, "erase", "-", text="paul@example.org\n")
     assert refused.returncode == 2
     assert "--yes" in refused.stderr
 
 
-def test_a_person_is_answered_in_a_letter_or_in_data(told: Client, data: Path, tmp_path: Path) -> None:
+def test_a_person_is_answered_in_a_letter_or_in_data(
+    run: Run, told: Client, data: Path, tmp_path: Path
+) -> None:
     page, proof = tmp_path / "letter.html", tmp_path / "proof.json"
     letter = run(told, data, "why", "-", "--lang", "nl", "--country", "NL", text="jane.canary@example.org\n")
     assert letter.returncode == 0, letter.stderr

@@ -10,8 +10,8 @@ import pytest
 
 from service.cli.demo.theatre import Client, opened
 from service.cli.entry import run
-from tests.cli.test_program import program
 from tests.support.http_service import JANE, grant
+from tests.support.program_nursery import Nursery
 
 OWN: dict[str, Any] = {
     "schema": 1,
@@ -24,11 +24,11 @@ Told = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def client(data: Path) -> Iterator[Client]:
+def client(data: Path, nursery: Nursery) -> Iterator[Client]:
     with opened(data) as started:
         started.post("/v1/senders", {"id": "acme", "legal_name": "Acme B.V.", "country": "NL"})
         started.post("/v1/events", grant())
-        made = program("keys", "create", "--data", str(data), "--scope", "all", "--json")
+        made = nursery.run("keys", "create", "--data", str(data), "--scope", "all", "--json")
         yield Client(started.port, json.loads(made.stdout)["key"])
 
 

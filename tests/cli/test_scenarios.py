@@ -13,8 +13,9 @@ import yaml
 from service.cli.entry import run
 from service.ledger.packs import worked_cases
 from service.wiring.trial import trial_database
-from tests.cli.test_program import program
+from tests.cli.test_program import program as installed
 from tests.support.databases import execute, fetch_value
+from tests.support.program_nursery import Nursery, RunProgram
 
 A_TRIAL = """
 import sys
@@ -71,8 +72,13 @@ def written(folder: Path, *cases: object) -> str:
     return str(file)
 
 
+@pytest.fixture
+def program(nursery: Nursery) -> RunProgram:
+    return nursery.run
+
+
 def test_the_shipped_cases_are_all_as_expected_from_any_folder(tmp_path: Path) -> None:
-    done = program("scenarios", "--json", folder=tmp_path)
+    done = installed("scenarios", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["summary"] == f"{len(CASES)} of {len(CASES)} as expected"
@@ -80,7 +86,7 @@ def test_the_shipped_cases_are_all_as_expected_from_any_folder(tmp_path: Path) -
     assert all(found["explanation"]["text"] for found in told["cases"])
 
 
-def test_a_file_by_a_relative_path_is_a_table_with_a_summary(tmp_path: Path) -> None:
+def test_a_file_by_a_relative_path_is_a_table_with_a_summary(program: RunProgram, tmp_path: Path) -> None:
     written(tmp_path, case())
     done = program("scenarios", "own.yaml", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -89,7 +95,7 @@ def test_a_file_by_a_relative_path_is_a_table_with_a_summary(tmp_path: Path) -> 
     assert lines[-1] == "1 of 1 as expected"
 
 
-def test_a_difference_is_shown_and_is_status_one(tmp_path: Path) -> None:
+def test_a_difference_is_shown_and_is_status_one(program: RunProgram, tmp_path: Path) -> None:
     other = case("own-2", facts=[GRANT, STOP])
     done = program("scenarios", written(tmp_path, case(), other), "--json", folder=tmp_path)
     assert done.returncode == 1
@@ -101,7 +107,9 @@ def test_a_difference_is_shown_and_is_status_one(tmp_path: Path) -> None:
     assert not wrong["ok"]
 
 
-def test_cases_on_a_configured_server_leave_nothing_behind(tmp_path: Path, server_dsn: str) -> None:
+def test_cases_on_a_configured_server_leave_nothing_behind(
+    program: RunProgram, tmp_path: Path, server_dsn: str
+) -> None:
     done = program("scenarios", written(tmp_path, case()), "--database-url", server_dsn)
     assert done.returncode == 0, done.stderr
     left = "SELECT 1/count(*) FROM pg_database WHERE datname LIKE 'consent_ledger_trial_%'"
@@ -110,7 +118,7 @@ def test_cases_on_a_configured_server_leave_nothing_behind(tmp_path: Path, serve
 
 
 def test_what_a_killed_run_left_is_dropped_by_the_next_and_what_is_in_use_is_not(
-    tmp_path: Path, server_dsn: str
+    program: RunProgram, tmp_path: Path, server_dsn: str
 ) -> None:
     arguments = [sys.executable, "-c", A_TRIAL, server_dsn]
     with (
@@ -133,7 +141,9 @@ LATE = GRANT | {"recorded": "2026-04-01"}
 
 
 @pytest.mark.parametrize("how", [(), ("--pure",)], ids=["in a ledger", "in memory"])
-def test_what_arrived_late_counts_by_when_it_was_known(tmp_path: Path, how: tuple[str, ...]) -> None:
+def test_what_arrived_late_counts_by_when_it_was_known(
+    program: RunProgram, tmp_path: Path, how: tuple[str, ...]
+) -> None:
     none = {"answer": "deny", "reason_code": "NO_BASIS"}
     done = program(
         "scenarios",
@@ -150,14 +160,14 @@ def test_what_arrived_late_counts_by_when_it_was_known(tmp_path: Path, how: tupl
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_only_some_cases_can_be_run(tmp_path: Path) -> None:
+def test_only_some_cases_can_be_run(program: RunProgram, tmp_path: Path) -> None:
     file = written(tmp_path, case("a"), case("b"), case("c"))
     told = json.loads(program("scenarios", file, "--pure", "--only", "a", "--only", "c", "--json").stdout)
     assert [found["id"] for found in told["cases"]] == ["a", "c"]
     assert program("scenarios", file, "--pure", "--only", "z").returncode == 2
 
 
-def test_a_case_that_is_not_understood_stops_no_other(tmp_path: Path) -> None:
+def test_a_case_that_is_not_understood_stops_no_other(program: RunProgram, tmp_path: Path) -> None:
     strange = case("strange", facts=[GRANT | {"mood": "good"}])
     done = program("scenarios", written(tmp_path, strange, case()), "--pure", "--json")
     assert done.returncode == 2
@@ -195,7 +205,9 @@ STRANGE: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def test_a_case_that_is_not_understood_is_one_line_with_its_place(tmp_path: Path) -> None:
+def test_a_case_that_is_not_understood_is_one_line_with_its_place(
+    program: RunProgram, tmp_path: Path
+) -> None:
     cases = [case() | change | {"id": name} for name, (change, _) in STRANGE.items()]
     done = program("scenarios", written(tmp_path, *cases), "--pure")
     assert done.returncode == 2
@@ -263,7 +275,7 @@ def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path, capfd: pytest
     assert (status, errors.count("\n")) == (2, 1)
 
 
-def test_a_phone_number_and_a_time_of_day_need_no_quotes(tmp_path: Path) -> None:
+def test_a_phone_number_and_a_time_of_day_need_no_quotes(program: RunProgram, tmp_path: Path) -> None:
     call = QUESTION | {"channel": "phone_live", "address": "PHONE", "local_time": "CLOCK"}
     agreed = GRANT | {"channels": ["phone_live"], "address": "PHONE"}
     file = Path(written(tmp_path, case(facts=[agreed], question=call)))
@@ -273,12 +285,12 @@ def test_a_phone_number_and_a_time_of_day_need_no_quotes(tmp_path: Path) -> None
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_file_may_come_from_standard_input() -> None:
+def test_a_file_may_come_from_standard_input(program: RunProgram) -> None:
     done = program("scenarios", "-", "--pure", text=yaml.safe_dump([case()]).encode())
     assert done.returncode == 0, done.stderr
 
 
-def test_the_boundary_cases_are_run_when_asked_for(tmp_path: Path) -> None:
+def test_the_boundary_cases_are_run_when_asked_for(program: RunProgram, tmp_path: Path) -> None:
     done = program("scenarios", "--boundary", "--only", "NL-consent-valid", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["summary"] == "1 of 1 as expected"
@@ -286,7 +298,7 @@ def test_the_boundary_cases_are_run_when_asked_for(tmp_path: Path) -> None:
     assert in_memory.returncode == 0, in_memory.stdout[-2000:]
 
 
-def test_the_boundary_cases_beside_a_file_are_one_line(tmp_path: Path) -> None:
+def test_the_boundary_cases_beside_a_file_are_one_line(program: RunProgram, tmp_path: Path) -> None:
     done = program("scenarios", "--boundary", written(tmp_path, case()), folder=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1

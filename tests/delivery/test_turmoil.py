@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -14,18 +14,12 @@ import pytest
 from service.storage.migrate import upgrade
 from service.wiring.embedded.server import EmbeddedPostgres
 from tests.support.nats_server import nats_program
-from tests.support.program_nursery import Nursery, a_nursery
+from tests.support.program_nursery import Nursery
 from tests.support.turmoil import Turmoil, first_arrivals, turmoil, withdrawals
 from tests.support.turmoil_jetstream import jetstream_reader
 
 PAUSE_SECONDS = 0.1
 SOAKED = int(os.environ.get("TURMOIL_EVENTS", "20000"))
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with a_nursery() as made:
-        yield made
 
 
 async def through(

@@ -7,14 +7,8 @@ import pytest
 
 from service.wiring.embedded.server import EmbeddedPostgresMissingError
 from tests.support.killable_server import a_killable_server, the_server_of
-from tests.support.program_nursery import Nursery, a_nursery
+from tests.support.program_nursery import Nursery
 from tests.support.survival_stage import Door, Stage, opened
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    with a_nursery() as nursery:
-        yield nursery
 
 
 @pytest.fixture(scope="session")
