@@ -10,7 +10,7 @@ from tests.support.killable_server import KillableServer
 from tests.support.persistent_callers import Reply, ask, is_a_clear_refusal
 from tests.support.survival_stage import Door, Stage
 
-CLEAR_SECONDS = 5
+CLEAR_SECONDS = 15
 
 
 def kill_and_restart(server: KillableServer) -> None:
