@@ -9,7 +9,7 @@ from service.core.events import vocabulary as v
 from service.core.law.calendar import MAILING_GAP_MONTHS, day_of, window_end
 from service.core.law.entry import Entry, Fold
 from service.core.law.facts import Introduction, Mailing, Mark, Move, No, Registration, Standing, Succession
-from service.core.law.keeping import kept, latest_mark, with_no, without
+from service.core.law.keeping import kept, latest_mark, no_of_erasure, with_no, without
 
 
 def as_alive(standing: Standing, entry: Entry) -> Standing:
@@ -58,10 +58,12 @@ def _erasure_requested(standing: Standing, event: v.ErasureRequested, entry: Ent
 def _erased(standing: Standing, event: v.ErasureExecuted, entry: Entry) -> Standing:
     if not event.suppression_hash_kept:
         return standing
+    new = Mark(entry.index, entry.ms, event.sender)
     known = standing.erased
-    if known is not None and known.ms > entry.ms:
-        return standing
-    return replace(standing, erased=Mark(entry.index, entry.ms, event.sender))
+    if known is None:
+        return replace(standing, erased=new)
+    kept_one, other = (known, new) if known.ms > new.ms else (new, known)
+    return replace(standing, erased=kept_one, nos=with_no(standing.nos, no_of_erasure(other)))
 
 
 def _registered(standing: Standing, event: v.RegisterListed | v.RegisterChecked, entry: Entry) -> Standing:

@@ -222,28 +222,12 @@ def _expired(context: Context, grant: Grant) -> bool:
 
 
 def _last_use(context: Context, grant: Grant) -> int:
-    last = grant.ms
-    for mailing in context.standing.mailings:
-        if (
-            last < mailing.last_ms <= context.at_ms
-            and context.ours(mailing.sender)
-            and mailing.channel in grant.channels
-            and mailing.category in grant.categories
-        ):
-            last = mailing.last_ms
-    return last
+    return max((m.last_ms for m in context.uses(grant)), default=grant.ms)
 
 
 def _used_in_time(context: Context, grant: Grant, months: int) -> bool:
     """Tell whether a consent given through somebody else was first used within `months`."""
-    first = min(
-        (
-            m.run_start_ms
-            for m in context.standing.mailings
-            if context.ours(m.sender) and m.last_ms >= grant.ms
-        ),
-        default=context.at_ms,
-    )
+    first = min((m.run_start_ms for m in context.uses(grant)), default=context.at_ms)
     if first < context.at_ms and max(first, grant.ms) // DAY_MS < window_end(grant.ms // DAY_MS, months):
         return True
     return context.within(grant.ms, months)

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from service.core.law.calendar import DAY_MS, window_end
 from service.core.law.compiled import Compiled, Plan, RuleRef
-from service.core.law.facts import Grant, Relation, Standing
+from service.core.law.facts import Grant, Mailing, Relation, Standing
+from service.core.law.keeping import no_of_erasure
 from service.core.law.question import Question
 
 YES: Final = 1
@@ -125,13 +126,29 @@ class Context:
         self.flips.append(ms)
         return False
 
-    def covers_category(self, names: tuple[str, ...]) -> bool:
-        """Tell whether the question's category is one of `names` or lies below one."""
-        category = self.question.category
+    def covers_category(self, names: tuple[str, ...], category: str | None = None) -> bool:
+        """Tell whether a category (None: the question's) is one of `names` or lies below one."""
+        category = category or self.question.category
         if category in names:
             return True
         line = self.compiled.settings.ancestors.get(category)
         return line is not None and not line.isdisjoint(names)
+
+    def product(self) -> str | None:
+        """Return what the message is about: the question's product, else its category's."""
+        question = self.question
+        return question.product_category or self.compiled.settings.products.get(question.category)
+
+    def uses(self, grant: Grant) -> list[Mailing]:
+        """Return our mailings that rested on a consent: what it covers, and not before it."""
+        return [
+            m
+            for m in self.standing.mailings
+            if grant.ms <= m.last_ms <= self.at_ms
+            and self.ours(m.sender)
+            and m.channel in grant.channels
+            and self.covers_category(grant.categories, m.category)
+        ]
 
     def ours(self, party: str | None) -> bool:
         """Tell whether a fact about `party` is about the asking sender; None is about every sender."""
@@ -216,7 +233,10 @@ def moved(standings: Standings, at_ms: int) -> tuple[Standing, tuple[Grant, ...]
         seen.add(move.other)
         follows = verified and move.verified
         waiting += [(earlier, follows) for earlier in old.origins]
-        merged = replace(merged, nos=merged.nos + old.nos)
+        nos = merged.nos + old.nos
+        if merged.erased is not None and old.erased is not None:
+            nos = (*nos, no_of_erasure(old.erased))
+        merged = replace(merged, nos=nos, erased=merged.erased or old.erased)
         if follows:
             merged = replace(
                 merged,
@@ -225,9 +245,7 @@ def moved(standings: Standings, at_ms: int) -> tuple[Standing, tuple[Grant, ...]
                 mailings=merged.mailings + old.mailings,
                 contacts=merged.contacts + old.contacts,
                 endings=merged.endings + old.endings,
-                erased=merged.erased or old.erased,
             )
         else:
-            merged = replace(merged, erased=merged.erased or old.erased)
             unmoved += old.grants
     return merged, tuple(unmoved)

@@ -50,7 +50,9 @@ def current(context: Context) -> Try:
     gone = standing.replaced
     if gone is not None and context.has_happened(gone.ms):
         back = [
-            (g.ms, g.index) for g in standing.grants if g.by_addressee and not g.defects and not g.imported
+            (g.ms, g.index)
+            for g in standing.grants
+            if g.by_addressee and not g.defects and not g.pending and not g.imported
         ]
         back += [(move.ms, move.index) for move in standing.origins if move.by != "broker"]
         if not any(ms >= gone.ms and index > gone.index for ms, index in back):

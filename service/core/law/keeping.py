@@ -68,6 +68,11 @@ def no_key(no: No) -> tuple[Any, ...]:
     return (no.kind, no.scope, no.categories, no.channels, no.sender, no.person)
 
 
+def no_of_erasure(erased: Mark) -> No:
+    """Return what is left of an erasure beside a later one: the no that it was, to all of its sender."""
+    return No("objection", "all_marketing", (), (), erased.sender, None, erased.ms, erased.ms, erased.index)
+
+
 def _merged(known: No, new: No) -> No:
     return No(
         new.kind,

@@ -129,7 +129,7 @@ def _similar(context: Context, relation: Relation) -> bool | None:
     if relation.kind == "donation" and question.kind == "charitable":
         return True
     settings = context.compiled.settings
-    product = question.product_category or settings.products.get(question.category)
+    product = context.product()
     if product is None or (relation.product is None and product != "none"):
         return None
     if product == "none" or relation.product is None:
@@ -215,6 +215,8 @@ def _charity(context: Context, planned: PlannedRule, relation: Relation) -> Step
 
 def relationship(context: Context, planned: PlannedRule) -> Try | None:
     """Apply implied consent, or an established business relationship, within its window."""
+    if planned.rule.automated_only is False and context.question.automated:
+        return None  # what a statute allows to people who call is not allowed to machines
     if planned.rule.requires_no_state_rule:
         return best_of(
             context,
@@ -278,7 +280,7 @@ def _ongoing(context: Context, planned: PlannedRule, relation: Relation) -> Step
         return Step(0, "", silent=True)
     lasting = relation.ongoing or (relation.kind in planned.rule.relations and relation.ongoing is not False)
     if not lasting or relation.for_receipt or not context.is_open(relation):
-        return Step(1, planned.rule.deny_code)
+        return Step(1, planned.rule.deny_code, silent=not planned.rule.deny_code)
     like = _similar(context, relation)
     if like is False:
         return Step(2, "NOT_SIMILAR")

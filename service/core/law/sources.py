@@ -187,7 +187,7 @@ def exempt_sender(context: Context, planned: PlannedRule) -> Try | None:
 def opt_out(context: Context, planned: PlannedRule) -> Try | None:
     """Step 6c: allowed unless the person objected or the number stands on a register."""
     rule, question = planned.rule, context.question
-    if question.category in rule.except_subjects or question.product_category in rule.except_subjects:
+    if context.covers_category(rule.except_subjects) or context.product() in rule.except_subjects:
         return None
     missing: tuple[str, ...] = ()
     if rule.automated_only is False:

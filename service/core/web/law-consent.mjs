@@ -119,20 +119,12 @@ function expired(context, grant) {
 }
 
 function lastUse(context, grant) {
-  const uses = context.standing.mailings.filter(
-    ({ category, channel, lastMs, sender }) =>
-      lastMs <= context.at &&
-      context.ours(sender) &&
-      grant.channels.includes(channel) &&
-      grant.categories.includes(category),
-  );
-  return Math.max(grant.ms, ...uses.map(({ lastMs }) => lastMs));
+  return Math.max(grant.ms, ...context.uses(grant).map(({ lastMs }) => lastMs));
 }
 
 /** Whether a consent given through somebody else was first used in time. */
 function usedInTime(context, grant, months) {
-  const runs = context.standing.mailings.filter(({ lastMs, sender }) => context.ours(sender) && lastMs >= grant.ms);
-  const first = runs.length > 0 ? Math.min(...runs.map(({ runStartMs }) => runStartMs)) : context.at;
+  const first = Math.min(context.at, ...context.uses(grant).map(({ runStartMs }) => runStartMs));
   const end = windowEnd(dayOf(grant.ms), months);
   if (first < context.at && dayOf(Math.max(first, grant.ms)) < end) return true;
   return context.within(grant.ms, months);

@@ -1,6 +1,7 @@
 // What every rule looks at while one question is answered at one instant. schemas/decision.md, "Whose facts", "Time".
 
 import { DAY_MS, dayOf, windowEnd } from "./law-calendar.mjs";
+import { noOfErasure } from "./law-keeping.mjs";
 
 export const [NO, YES, UNKNOWN] = ["no", "yes", "unknown"];
 
@@ -64,7 +65,9 @@ function moved({ address, linked }, at) {
     seen.add(move.other);
     const follows = verified && move.verified;
     waiting.push(...old.origins.map((earlier) => [earlier, follows]));
-    joined = { ...joined, nos: [...joined.nos, ...old.nos], erased: joined.erased ?? old.erased };
+    const nos = [...joined.nos, ...old.nos];
+    if (joined.erased !== null && old.erased !== null) nos.push(noOfErasure(old.erased));
+    joined = { ...joined, nos, erased: joined.erased ?? old.erased };
     if (follows) {
       for (const name of FOLLOWING) joined = { ...joined, [name]: [...joined[name], ...old[name]] };
     } else {
@@ -109,10 +112,28 @@ export class Context {
     return false;
   }
 
-  coversCategory(names) {
-    const { category } = this.question;
+  coversCategory(names, category = this.question.category) {
     const line = this.rulebook.lines.get(category) ?? new Set([category]);
     return names.includes(category) || names.some((name) => line.has(name));
+  }
+
+  /** What the message is about: the question's product, else its category's. */
+  product() {
+    const { category, product_category: product } = this.question;
+    const { categories } = this.rulebook;
+    return product ?? (Object.hasOwn(categories, category) ? categories[category].product : null);
+  }
+
+  /** Our mailings that rested on a consent: what it covers, and not before it. */
+  uses({ categories, channels, ms }) {
+    return this.standing.mailings.filter(
+      ({ category, channel, lastMs, sender }) =>
+        ms <= lastMs &&
+        lastMs <= this.at &&
+        this.ours(sender) &&
+        channels.includes(channel) &&
+        this.coversCategory(categories, category),
+    );
   }
 
   /** Whether a fact about `party` is about the asking sender; null is about every sender. */

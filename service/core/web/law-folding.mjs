@@ -2,7 +2,8 @@
 
 import { dayOf, windowEnd } from "./law-calendar.mjs";
 import { FLAW_CODES, confirmed, withGrant, worstFirst } from "./law-grants.mjs";
-import { EMPTY_STANDING, asAlive, kept, laterFact, latestMark, mark, noToAll, refusedEverything, withNo } from "./law-keeping.mjs";
+import { EMPTY_STANDING, asAlive, kept, laterFact, latestMark, mark } from "./law-keeping.mjs";
+import { noOfErasure, noToAll, refusedEverything, withNo } from "./law-keeping.mjs";
 
 const MAILING_GAP_MONTHS = 12;
 const ROUTES = {
@@ -167,8 +168,13 @@ function bounced(standing, event, { index, ms }) {
   return event.hard ? latest(standing, "bounced", { index, ms }) : standing;
 }
 
+/** Of two erasures the later stays; the other is still the no that it was, as it may be another sender's. */
 function erasedBy(standing, event, { index, ms }) {
-  return event.suppression_hash_kept ? latest(standing, "erased", { index, ms, sender: event.sender }) : standing;
+  if (!event.suppression_hash_kept) return standing;
+  const [known, next] = [standing.erased, { index, ms, sender: event.sender }];
+  if (known === null) return { ...standing, erased: next };
+  const [stays, other] = known.ms > ms ? [known, next] : [next, known];
+  return withNo({ ...standing, erased: stays }, noOfErasure(other));
 }
 
 function registered(standing, event, entry) {

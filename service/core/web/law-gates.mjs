@@ -65,7 +65,7 @@ export function currentStop(context) {
   const gone = (index) => failing("ADDRESS_REPLACED", context.plan.current, [index]);
   if (replaced !== null && context.hasHappened(replaced.ms)) {
     const returns = [
-      ...grants.filter((grant) => grant.byAddressee && grant.defects.length === 0 && !grant.imported),
+      ...grants.filter((grant) => grant.byAddressee && grant.defects.length === 0 && !grant.pending && !grant.imported),
       ...origins.filter((move) => move.by !== "broker"),
     ];
     if (!returns.some(({ index, ms }) => ms >= replaced.ms && index > replaced.index)) return gone(replaced.index);

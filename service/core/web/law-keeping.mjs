@@ -71,6 +71,11 @@ export function noToAll(sender, ms, index) {
   return { ...scope, sender, person: null, firstMs: ms, lastMs: ms, index };
 }
 
+/** What is left of an erasure beside another one: the no that it was, to all of its sender. */
+export function noOfErasure({ index, ms, sender }) {
+  return noToAll(sender, ms, index);
+}
+
 export function refusedEverything(standing, sender, { index, ms }) {
   return withNo(standing, noToAll(sender, ms, index));
 }

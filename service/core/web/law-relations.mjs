@@ -71,11 +71,10 @@ function untold({ collected: { informed, refusable } }) {
 }
 
 /** Whether the message is about a similar product; null: not known. */
-function similar({ question, rulebook }, { kind, product: sold }) {
+function similar(context, { kind, product: sold }) {
+  const { question, rulebook } = context;
   if (kind === "donation" && question.kind === "charitable") return true;
-  const { categories } = rulebook;
-  const { category } = question;
-  const product = question.product_category ?? (Object.hasOwn(categories, category) ? categories[category].product : null);
+  const product = context.product();
   if (product === null || (sold === null && product !== "none")) return null;
   if (product === "none" || sold === null) return false;
   return product === sold || rulebook.similar.has(`${product} ${sold}`);
@@ -176,6 +175,7 @@ function established(context, planned, relation) {
 }
 
 function relationshipRule(context, planned) {
+  if (planned.rule.automated_only === false && context.question.automated === true) return null;
   if (!planned.rule.requires_no_state_rule) {
     return bestOf(context, planned, relationship, "IMPLIED_CONSENT", "implied_consent");
   }
@@ -187,7 +187,9 @@ function relationshipRule(context, planned) {
 function ongoing(context, { rule }, relation) {
   if (!context.entity.has(relation.party)) return null;
   const lasting = relation.ongoing === true || (rule.relations.includes(relation.kind) && relation.ongoing !== false);
-  if (!lasting || relation.forReceipt || !context.isOpen(relation)) return stopped(1, rule.deny_code);
+  if (!lasting || relation.forReceipt || !context.isOpen(relation)) {
+    return rule.deny_code === "" ? null : stopped(1, rule.deny_code);
+  }
   const like = similar(context, relation);
   if (like === false) return stopped(2, "NOT_SIMILAR");
   return passing(like === null ? ["product_category"] : []);

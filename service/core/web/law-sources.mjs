@@ -128,8 +128,8 @@ function exemptSender(context, { ref, rule }) {
 
 /** Allowed unless the person objected or the number stands on a register. */
 function optOut(context, { ref, rule }) {
-  const { automated, category, channel, phone_type: phone, product_category: product } = context.question;
-  if (rule.except_subjects.includes(category) || rule.except_subjects.includes(product)) return null;
+  const { automated, channel, phone_type: phone } = context.question;
+  if (context.coversCategory(rule.except_subjects) || rule.except_subjects.includes(context.product())) return null;
   const missing = [];
   if (rule.automated_only === false) {
     if (automated === true) return null;

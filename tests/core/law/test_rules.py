@@ -307,3 +307,38 @@ TABLE: dict[str, tuple[Story, str, dict[str, Any], str]] = {
 @pytest.mark.parametrize(("story", "day", "asked", "code"), TABLE.values(), ids=TABLE)
 def test_the_rule_is_the_laws(story: Story, day: str, asked: dict[str, Any], code: str) -> None:
     assert story(World()).ask(day, **asked).reason_code == code
+
+
+TREE: dict[str, Any] = {
+    "categories": {
+        "newsletter": {},
+        "offers": {"parent": "newsletter"},
+        "pensions": {},
+        "retirement": {"parent": "pensions"},
+        "advice": {"product": "pensions"},
+    },
+    "products": ["pensions", "shoes"],
+}
+UK_CALL = CALL | {"country": "UK", "product_category": None}
+
+
+@pytest.mark.parametrize("category", ["pensions", "retirement", "advice"])
+def test_a_call_about_what_a_rule_excepts_needs_consent_however_the_house_files_it(category: str) -> None:
+    told = World(**TREE).tell(
+        "register_checked", "2026-01-01", address=PHONE, register="UK_TPS", listed=False
+    )
+    assert told.ask("2026-01-02", **UK_CALL, category="newsletter").reason_code == "OPT_OUT_REGIME"
+    assert told.ask("2026-01-02", **UK_CALL, category=category).reason_code == "NO_BASIS"
+
+
+def test_a_consent_is_used_by_mail_in_a_category_below_the_one_it_names() -> None:
+    told = World(**TREE).tell("consent_granted", "2024-01-01", **AGREED)
+    told.tell("message_sent", "2025-06-01", sender="acme", category="offers", channel="email")
+    assert told.ask("2026-06-01").reason_code == "CONSENT"
+
+
+def test_an_erasure_at_a_former_address_counts_beside_one_at_the_new() -> None:
+    told = World().tell("erasure_executed", "2026-01-01", sender="acme", address=JOHN)
+    told.tell("erasure_executed", "2026-01-02", sender="beta")
+    told.tell("address_changed", "2026-01-03", **{"from": JOHN, "to": JANE}, by="recipient", verified=True)
+    assert told.ask("2026-02-01").reason_code == "OBJECTED"
