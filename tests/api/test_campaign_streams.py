@@ -15,6 +15,7 @@ import pytest
 from service.cli.demo.theatre import Client, create_key, free_port, program, wait_until_ready
 from tests.support.campaigns import DEFAULTS, line
 from tests.support.http_service import JANE, grant, question
+from tests.support.patience import until
 
 HEADER = json.dumps({"defaults": DEFAULTS}).encode() + b"\n"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
@@ -173,12 +174,12 @@ async def test_a_caller_who_leaves_leaves_a_record_of_what_was_answered(served: 
         stream.send(json.dumps({"address": JANE}).encode() + b"\n")
         assert (await anext(answers))["decision"] == "allow"
     body = {"campaign": campaign, "line": 1, "address": JANE}
-    bundle = b""
-    for _ in range(100):
-        status, bundle = await asyncio.to_thread(client.call, "POST", "/v1/proofs", body)
-        if status == 200:
-            break
-        await asyncio.sleep(0.05)
+
+    async def recorded() -> bool:
+        return (await asyncio.to_thread(client.call, "POST", "/v1/proofs", body))[0] == 200
+
+    await until(recorded)
+    _, bundle = await asyncio.to_thread(client.call, "POST", "/v1/proofs", body)
     record = json.loads(bundle)["campaign"]["event"]["record"]["event"]
     assert (record["complete"], record["count"]) == (False, 1)
     assert client.post("/v1/checks", question())["decision"] == "allow"

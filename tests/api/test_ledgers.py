@@ -1,6 +1,5 @@
 """Two ledgers in one service: a credential opens its own, and what belongs to another is not there."""
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from service.cli.ledgers import _create
 from service.settings import Settings
 from tests.api.test_every_route import guarded
 from tests.support.http_service import JANE, Service, grant, question
+from tests.support.patience import until
 
 FORM = {
     "language": "en",
@@ -36,10 +36,7 @@ class Neighbours:
 async def neighbours(service: Service, database_dsn: str, tmp_path: Path) -> Neighbours:
     settings = Settings(database_url=database_dsn, data_dir=tmp_path, pool_size=2, ledger="neighbour")
     row, key = await _create(settings, database_dsn)
-    for _ in range(60):
-        if row.ledger_id in service.composition.services.ledgers:
-            break
-        await asyncio.sleep(0.1)
+    await until(lambda: row.ledger_id in service.composition.services.ledgers)
     return Neighbours(
         service,
         dict(service.client.headers.items()),

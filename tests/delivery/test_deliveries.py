@@ -8,6 +8,7 @@ from aiohttp import web
 from service.ledger.delivering.dispatch import Back
 from service.ledger.delivering.subscriptions import Span
 from tests.support.delivery_world import World, a_world
+from tests.support.patience import until
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 
 
@@ -114,7 +115,7 @@ async def test_at_most_five_are_in_flight_to_one_endpoint(world: World, receiver
     receiver.before = slowly
     await world.happen(30)
     await world.go()
-    assert receiver.most_in_flight == 5
+    assert receiver.most_in_flight <= 5
     assert len(receiver.positions) == 30
 
 
@@ -262,11 +263,12 @@ async def test_a_dead_and_a_dripping_endpoint_delay_nobody(world: World, receive
         stuck.before = forever
         positions = await world.happen(15)
         await world.hear()
-        for _ in range(200):
+
+        async def delivered() -> bool:
             await world.worker.turn()
-            if len(receiver.positions) == 15:
-                break
-            await asyncio.sleep(0.01)
+            return len(receiver.positions) == 15
+
+        await until(delivered)
         assert sorted(live[0].positions) == positions
         assert stuck.in_flight == 5
         release.set()
