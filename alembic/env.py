@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 import service.storage.delivery_tables
 import service.storage.erasure_tables
 import service.storage.export_tables
+import service.storage.key_tables
 import service.storage.tables  # noqa: F401 - registers the tables in the metadata
 
 connection = context.config.attributes.get("connection")

@@ -3,7 +3,7 @@
 import re
 from importlib.resources import files
 
-_FILES = ("queries.sql", "deliveries.sql", "erasures.sql", "exports.sql", "relays.sql")
+_FILES = ("queries.sql", "deliveries.sql", "erasures.sql", "exports.sql", "relays.sql", "wrapping.sql")
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 
 

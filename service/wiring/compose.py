@@ -23,6 +23,7 @@ from service.wiring.attesting import attesting
 from service.wiring.clock import now_ms
 from service.wiring.credentials import Credentials
 from service.wiring.failpoints import failpoint
+from service.wiring.holding import Holding
 from service.wiring.housekeeping import (
     LEDGERS_SECONDS,
     exchange_quotas,
@@ -114,6 +115,7 @@ class _Opening:
         self._watches = watches
         self._clock = clock
         self._reached = failpoint(settings.crash_at)
+        self._holding = Holding("service")
         self._ids: dict[str, int] = {}
         self._issuers = [IssuerKeys(issuer) for issuer in settings.issuers]
         quota = default_quota(settings)
@@ -133,6 +135,7 @@ class _Opening:
             if row.ledger_id in ledgers or not (row == own or await self._access.is_begun(row.ledger_id)):
                 continue
             parts = await open_ledger(self._settings, self._pool, self._access, row, self._clock)
+            await self._holding.tell(parts)
             ledgers[row.ledger_id] = self.composition.take(parts, self._reached, self._watches)
             self._ids[row.name] = row.ledger_id
             self.composition.parts.append(parts)
@@ -158,6 +161,7 @@ class _Opening:
                 self._settings, self._pool, self.composition.parts, self.composition.metrics
             ) as attestations,
             kept_fresh(self._issuers),
+            self._holding.beside(self.composition.parts),
             housekeeping(*chores, *attestations),
         ):
             yield

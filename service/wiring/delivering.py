@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -32,6 +32,7 @@ from service.telemetry.metrics import Metrics
 from service.wiring.clock import now_ms
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.durability import require_durable
+from service.wiring.holding import Holding
 from service.wiring.keys.sources import key_source
 from service.wiring.ledgers import LedgerParts, ledger_parts
 from service.wiring.observing import metrics_served
@@ -51,14 +52,17 @@ class Delivering:
     workers: dict[int, Worker] = field(default_factory=dict)
     watches: dict[int, HeadWatch] = field(default_factory=dict)
     heartbeats: dict[int, Heartbeats] = field(default_factory=dict)
+    ledgers: list[LedgerParts] = field(default_factory=list)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self, ledger_id: int) -> None:
         """Let one run until `stop`."""
         self._running.add(asyncio.create_task(self.workers[ledger_id].run()))
 
-    async def stop(self) -> None:
-        """Claim nothing more, and let what is in flight end."""
+    async def stop(self, chores: Iterable[asyncio.Task[None]] = ()) -> None:
+        """Claim nothing more, drop these chores, and let what is in flight end."""
+        for chore in chores:
+            chore.cancel()
         for worker in self.workers.values():
             worker.stop()
         for watch in self.watches.values():
@@ -74,7 +78,7 @@ async def delivering(
 
     Raises `KeysError`, `DatabaseError` and `UnavailableError`.
     """
-    measured = DeliveryMetrics(metrics)
+    measured, holding = DeliveryMetrics(metrics), Holding("worker")
     async with pooled(dsn, _POOL_SIZE) as pool, Watches(pool, dsn) as watches:
         parts = Delivering()
         sender = Sender(clock, private_allowed=settings.allow_private_sinks)
@@ -88,24 +92,25 @@ async def delivering(
                 ledger = await _tellable(settings, pool, row, clock)
                 if ledger is None:
                     continue
+                await holding.tell(ledger)
                 meter = measured.of(row.name)
-                limit = settings.webhooks_in_flight
-                subscriptions = _open(parts, ledger, pool, watches, sender, meter=meter, in_flight=limit)
+                subscriptions = _open(
+                    parts, ledger, pool, watches, sender, meter=meter, in_flight=settings.webhooks_in_flight
+                )
                 if run:
                     parts.start(row.ledger_id)
-                    chores.append(asyncio.create_task(_survey(subscriptions, meter)))
-                    chores.append(asyncio.create_task(_beat(parts.heartbeats[row.ledger_id])))
+                    beside = (_survey(subscriptions, meter), _beat(parts.heartbeats[row.ledger_id]))
+                    chores.extend(asyncio.create_task(each) for each in beside)
 
         await open_new()
         if run:
             chores.append(asyncio.create_task(_again(open_new)))
-        try:
-            yield parts
-        finally:
-            for chore in chores:
-                chore.cancel()
-            await parts.stop()
-            await sender.close()
+        async with holding.beside(parts.ledgers):
+            try:
+                yield parts
+            finally:
+                await parts.stop(chores)
+                await sender.close()
 
 
 async def _tellable(
@@ -129,6 +134,7 @@ def _open(  # noqa: PLR0913 - what a worker is made of
     meter: LedgerDeliveryMetrics,
     in_flight: int,
 ) -> Subscriptions:
+    delivering.ledgers.append(ledger)
     watch = delivering.watches[ledger.ledger_id] = watches.watch(ledger.ledger_id, ledger.store)
     rows = PostgresDeliveries(pool, ledger.ledger_id, os.urandom(8).hex())
     parts = Parts(

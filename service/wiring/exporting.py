@@ -11,6 +11,7 @@ from service.ledger.proving.proofs import Proofs
 from service.ledger.startup import check_start
 from service.settings import Settings
 from service.wiring.failpoints import failpoint
+from service.wiring.holding import Holding
 from service.wiring.ledgers import open_parts
 
 _CONNECTIONS = 3
@@ -29,7 +30,8 @@ async def open_exports(settings: Settings, dsn: str) -> AsyncIterator[Exports]:
         opener, catalogue = Opener(parts.sealer), Catalogue(parts.store)
         proofs = Proofs(parts.store, parts.keys, parts.admission, catalogue, opener=opener, clock=parts.clock)
         search = parts.searching(proofs, opener, catalogue)
-        try:
-            yield parts.exporting(appender, proofs, search, catalogue)
-        finally:
-            await appender.drain()
+        async with Holding("export").beside([parts]):
+            try:
+                yield parts.exporting(appender, proofs, search, catalogue)
+            finally:
+                await appender.drain()

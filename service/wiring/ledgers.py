@@ -42,6 +42,7 @@ from service.ledger.person.file import Lookup
 from service.ledger.ports import UNMETERED, Bell, Clock, Failpoint, Meter
 from service.ledger.proving.proofs import Proofs
 from service.ledger.proving.public_log import PublishedLog
+from service.ledger.rewrapping import Rewrapping
 from service.ledger.startup import check_start
 from service.ledger.unsubscribe import Unsubscribe
 from service.ledger.vault import Vault, webhook_signing_keys
@@ -53,6 +54,7 @@ from service.storage.erasures import PostgresErasures
 from service.storage.exports import PostgresExports
 from service.storage.kept_answers import PostgresAnswerRows
 from service.storage.postgres import PostgresStore
+from service.storage.sealed_columns import FIRST, PostgresKeyHolders, PostgresSealedColumn
 from service.storage.subscriptions import PostgresSubscriptions
 from service.wiring.clock import now_ms
 from service.wiring.erasure_list import ErasureFile, erasures_path
@@ -104,6 +106,8 @@ class LedgerParts:
     erased: ErasureFile
     subscriptions: Subscriptions
     exports: PostgresExports
+    sealed: tuple[PostgresSealedColumn, ...]
+    holders: PostgresKeyHolders
     clock: Clock
 
     def appender(self, reached: Failpoint, meter: Meter) -> Appender:
@@ -111,6 +115,10 @@ class LedgerParts:
         appender = Appender(self.store, self.keys, self.sealer, self.mark, clock=self.clock, reached=reached)
         appender.meter = meter
         return appender
+
+    def rewrapping(self) -> Rewrapping:
+        """What is sealed under the keys of the ring, and how it comes under the first."""
+        return Rewrapping(self.sealed, self.keys.wrapping, os.urandom)
 
     def telling(self) -> Telling:
         """How events are told to subscribers."""
@@ -229,6 +237,8 @@ def ledger_parts(
             private_allowed=settings.allow_private_sinks,
         ),
         exports=PostgresExports(pool, row.ledger_id),
+        sealed=tuple(PostgresSealedColumn(pool, row.ledger_id, table) for table in FIRST),
+        holders=PostgresKeyHolders(pool, row.ledger_id),
         clock=clock,
     )
 
@@ -268,6 +278,7 @@ async def open_ledger(
         )
     try:
         head = await check_start(parts.store, keys, parts.mark)
+        await parts.rewrapping().require_ours()
     except ForkError as fork:
         raise ForkError(f"ledger {row.name}: {fork}") from fork
     # A crash between COMMIT and mark leaves the log ahead, which is what the checks just allowed.

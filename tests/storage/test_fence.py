@@ -31,6 +31,7 @@ ROWS = {
     "map_stratum": "($1, '', '')",
     "sealed_record": f"($1, 0, {HASH}, '', NULL)",
     "subject_secret": f"($1, {HASH}, '', '')",
+    "key_holder": "($1, 'p', '{k}', now(), false)",
     "external_id": f"($1, {HASH}, {HASH}, '')",
     "relay": "($1, 'r', '', 0, NULL, 0)",
     "erasure": f"($1, 0, {HASH}, {HASH}, 0, 0)",
@@ -57,6 +58,7 @@ INDEXED = {
     "records_of": ("1, 'x'", "subject_key ="),
     "covering_checkpoint": ("1, 5", "size >"),
     "successions": ("1", "ledger_id ="),
+    "subject_secret_page": ("1, 10, 'x'", "subject_key >"),
 }
 
 

@@ -30,7 +30,15 @@ from service.storage.roles import (
 )
 from tests.support.databases import database_name, execute
 
-SECRET = ("sealed_record", "subject_secret", "api_key", "idempotency", "subscription", "delivery")
+SECRET = (
+    "sealed_record",
+    "subject_secret",
+    "key_holder",
+    "api_key",
+    "idempotency",
+    "subscription",
+    "delivery",
+)
 SEES = {
     READER: (*LOG, *REPORTS),
     AUDITOR: LOG,

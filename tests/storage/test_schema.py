@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 import service.storage.delivery_tables
 import service.storage.erasure_tables
 import service.storage.export_tables
+import service.storage.key_tables
 import service.storage.tables  # noqa: F401 - registers the tables
 from service.storage.migrate import _on_connection, revision, upgrade
 from service.storage.postgres import open_pool
