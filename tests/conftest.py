@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis as _hypothesis  # noqa: F401 - else its plugin does at the end, when CPython 3.11 may fail to compile it
 import pytest
 
-from service.wiring.embedded.server import EmbeddedPostgres, EmbeddedPostgresMissingError, throw_away
+from service.wiring.embedded.server import EmbeddedPostgres, EmbeddedPostgresMissingError
+from tests.support.clusters import a_made_cluster, a_throw_away_server
 from tests.support.databases import a_database, a_server, database_name
 from tests.support.program_nursery import Nursery, a_nursery
 
@@ -67,11 +69,18 @@ def nursery() -> Iterator[Nursery]:
         yield nursery
 
 
+@pytest.fixture(scope="session")
+def made_cluster() -> Iterator[Path]:
+    """The directory of an embedded server with a migrated database, to be copied."""
+    with a_made_cluster() as directory:
+        yield directory
+
+
 @pytest.fixture
 def durable_server() -> Iterator[EmbeddedPostgres]:
     """A server of the test's own that may be killed: its data survive, as in production."""
     try:
-        with throw_away(durable=True) as server:
+        with a_throw_away_server(durable=True) as server:
             yield server
     except EmbeddedPostgresMissingError as missing:
         pytest.skip(str(missing))

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.databases import a_database
 from tests.support.http_service import Service, running
+from tests.support.program_nursery import Nursery
 from tests.support.served import Served, served
 
 
@@ -19,11 +20,11 @@ async def service(database_dsn: str, tmp_path: Path) -> AsyncIterator[Service]:
 
 @pytest.fixture(scope="session")
 def way_out(
-    server_dsn: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+    nursery: Nursery, server_dsn: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """The program itself behind a socket, with two workers and the sender Acme."""
     with (
         a_database(server_dsn, template=migrated_template) as dsn,
-        served(dsn, tmp_path_factory.mktemp("way-out"), workers=2) as started,
+        served(nursery, dsn, tmp_path_factory.mktemp("way-out"), workers=2) as started,
     ):
         yield started

@@ -16,6 +16,7 @@ import pytest
 from service.api.callers.principal import SCOPES
 from service.cli.demo.theatre import program
 from tests.support.databases import a_database
+from tests.support.program_nursery import Nursery
 from tests.support.served import Served, served
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -24,11 +25,11 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def place(
-    server_dsn: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+    nursery: Nursery, server_dsn: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Served, str, Path]]:
     """The program behind a socket, its database and its folder."""
     data = tmp_path_factory.mktemp("fuzzed")
-    with a_database(server_dsn, template=migrated_template) as dsn, served(dsn, data) as started:
+    with a_database(server_dsn, template=migrated_template) as dsn, served(nursery, dsn, data) as started:
         yield started, dsn, data
 
 

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.databases import a_database
+from tests.support.program_nursery import Nursery
 from tests.support.served import Served, served
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -39,6 +40,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def visited(
     browser: Browser,  # noqa: ARG001 - without one there is nothing to start
+    nursery: Nursery,
     server_dsn: str,
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -46,7 +48,7 @@ def visited(
     """The program with the sender Acme, whose categories have names for people."""
     with (
         a_database(server_dsn, template=migrated_template) as dsn,
-        served(dsn, tmp_path_factory.mktemp("visited")) as started,
+        served(nursery, dsn, tmp_path_factory.mktemp("visited")) as started,
     ):
         label = "News & offers from the garden, four times a year"
         rulebook = {"schema": 1, "categories": {"newsletter": {}, "garden": {"label": label}}}

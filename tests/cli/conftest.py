@@ -5,23 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.demo.theatre import Client, opened
+from service.cli.demo.theatre import Client
+from tests.support.clusters import a_data_folder
 from tests.support.http_service import grant
 from tests.support.imports import Program
+from tests.support.own_service import opened
 from tests.support.program_nursery import Nursery
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ledger")
-    for part in (folder, *folder.parents[:2]):
-        part.chmod(0o711)  # the embedded server's own user has to pass through
-    return folder
+def data(made_cluster: Path) -> Iterator[Path]:
+    with a_data_folder(made_cluster) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
-def client(data: Path) -> Iterator[Client]:
-    with opened(data) as started:
+def client(nursery: Nursery, data: Path) -> Iterator[Client]:
+    with opened(nursery, data) as started:
         acme = {"id": "acme", "legal_name": "Acme B.V.", "country": "NL", "kind": "business"}
         started.post("/v1/senders", acme)
         started.post("/v1/events", grant())

@@ -18,7 +18,7 @@ from service.cli.demo.theatre import Client, free_port
 from service.core.verifier import verify_bundle
 from tests.cli.test_program import program as installed
 from tests.support.http_service import JANE
-from tests.support.program_nursery import ENVIRONMENT, Nursery, RunProgram, Wanted
+from tests.support.program_nursery import Nursery, RunProgram, Wanted, own_environment
 
 ASKED = ("--sender", "acme", "--category", "newsletter", "--country", "NL", "--recipient", "consumer")
 
@@ -157,7 +157,7 @@ def test_a_killed_job_goes_on_and_ends_with_the_same_output(
     assert check(client, whole).returncode == 0
     journal, kills = tmp_path / "cut.answers.csv.part.json", 0
     while not (tmp_path / "cut.answers.csv").exists():
-        wanted = Wanted(command(client.port, client.key, cut), ENVIRONMENT)
+        wanted = Wanted(command(client.port, client.key, cut), own_environment())
         job = nursery.start(wanted, output=tmp_path / "said", errors=tmp_path / "said")
         before = rows_done(journal)
         while kills < 2 and job.status() is None and rows_done(journal) == before:

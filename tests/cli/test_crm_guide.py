@@ -18,6 +18,7 @@ from service.settings import read_settings
 from tests.support.databases import a_database
 from tests.support.guides import ROOT, Ran, page, run_in_shell, snippets
 from tests.support.issuer import AuthorisationServer
+from tests.support.program_nursery import Nursery
 from tests.support.served import Served, served
 
 GUIDE = page("docs/crm.md")
@@ -34,6 +35,7 @@ def idp() -> AuthorisationServer:
 
 @pytest.fixture(scope="module")
 def running(
+    nursery: Nursery,
     server_dsn: str,
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -47,7 +49,7 @@ def running(
     issuers[0]["jwks"] = str(jwks)
     with (
         a_database(server_dsn, template=migrated_template) as dsn,
-        served(dsn, folder, CONSENT_LEDGER_ISSUERS=json.dumps(issuers)) as started,
+        served(nursery, dsn, folder, CONSENT_LEDGER_ISSUERS=json.dumps(issuers)) as started,
     ):
         texts = [each.text.replace(LIVE_URL, started.url) for each in SHELL]
         ran = run_in_shell(texts, folder, DATABASE_URL=dsn, CONSENT_LEDGER_DATA_DIR=str(folder))

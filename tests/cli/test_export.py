@@ -16,7 +16,7 @@ from service.wiring.embedded.server import EmbeddedPostgres
 from tests.cli.test_program import program as installed
 from tests.support.databases import execute
 from tests.support.http_service import JANE, grant
-from tests.support.program_nursery import ENVIRONMENT, Nursery, RunProgram, Wanted
+from tests.support.program_nursery import Nursery, RunProgram, Wanted, own_environment
 
 # Who was killed while it prepared holds a lease of 15 seconds: a second of it is enough to wait for.
 ALL_BUT_OVER = "UPDATE export SET lease_until_ms = lease_until_ms - 14000 WHERE status = 'preparing'"
@@ -128,7 +128,9 @@ def test_killed_with_signal_nine_while_it_works_it_is_gone_on_with(
     del client
     arguments = ["export", "out.zip", "--data", str(data), "--address", JANE["value"], "--disclose"]
     said = tmp_path.with_name("said")
-    running = nursery.start(Wanted(arguments, ENVIRONMENT, folder=str(tmp_path)), output=said, errors=said)
+    running = nursery.start(
+        Wanted(arguments, own_environment(), folder=str(tmp_path)), output=said, errors=said
+    )
     deadline = time.monotonic() + 60
     journal = tmp_path / "out.zip.part.json"
     while not journal.exists() and running.status() is None and time.monotonic() < deadline:

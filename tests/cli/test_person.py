@@ -10,7 +10,7 @@ import pytest
 
 from service.cli.demo.theatre import Client
 from tests.support.http_service import grant
-from tests.support.program_nursery import ENVIRONMENT, Nursery
+from tests.support.program_nursery import Nursery, own_environment
 
 
 class Said(NamedTuple):
@@ -29,12 +29,10 @@ PAUL = {"kind": "email", "value": "paul@example.org"}
 @pytest.fixture
 def run(nursery: Nursery) -> Run:
     def running(client: Client, data: Path, *arguments: str, text: str = "") -> Said:
-        service = {
-            "CONSENT_LEDGER_URL": f"http://127.0.0.1:{client.port}",
-            "CONSENT_LEDGER_KEY": client.key,
-        }
+        where = f"http://127.0.0.1:{client.port}"
+        own_settings = own_environment(CONSENT_LEDGER_URL=where, CONSENT_LEDGER_KEY=client.key)
         own = ("--data", str(data)) if arguments[0] in ("audit", "scrub") else ()
-        done = nursery.run(*arguments, *own, text=text.encode(), environment=ENVIRONMENT | service)
+        done = nursery.run(*arguments, *own, text=text.encode(), environment=own_settings)
         return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return running

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from service.cli.demo.theatre import Client, opened
+from service.cli.demo.theatre import Client
 from service.cli.entry import run
 from tests.support.http_service import JANE, grant
+from tests.support.own_service import opened
 from tests.support.program_nursery import Nursery
 
 OWN: dict[str, Any] = {
@@ -25,7 +26,7 @@ Told = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def client(data: Path, nursery: Nursery) -> Iterator[Client]:
-    with opened(data) as started:
+    with opened(nursery, data) as started:
         started.post("/v1/senders", {"id": "acme", "legal_name": "Acme B.V.", "country": "NL"})
         started.post("/v1/events", grant())
         made = nursery.run("keys", "create", "--data", str(data), "--scope", "all", "--json")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases import a_database
+from tests.support.program_nursery import Nursery
 from tests.support.served import Served, served
 
 HERE = Path(__file__).parent
@@ -19,12 +20,12 @@ NPM = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9", "t
 
 @pytest.fixture(scope="module")
 def service(
-    server_dsn: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+    nursery: Nursery, server_dsn: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """The program behind a socket."""
     with (
         a_database(server_dsn, template=migrated_template) as dsn,
-        served(dsn, tmp_path_factory.mktemp("clients")) as started,
+        served(nursery, dsn, tmp_path_factory.mktemp("clients")) as started,
     ):
         yield started
 

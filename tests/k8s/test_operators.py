@@ -17,8 +17,9 @@ from service.settings import Settings
 from service.storage.roles import ROLES
 from service.wiring.compose import open_services
 from service.wiring.database import make_fit
-from service.wiring.embedded.server import EmbeddedPostgresMissingError, throw_away
+from service.wiring.embedded.server import EmbeddedPostgresMissingError
 from service.wiring.serving.bootstrap import prepare
+from tests.support.clusters import a_throw_away_server
 from tests.support.databases import execute, fetch_value
 from tests.support.kustomize import K8S, Manifest, rendered
 from tests.support.operator_schemas import FILES, schema_of
@@ -61,7 +62,7 @@ def bootstrapped() -> Iterator[str]:
     """A server on which was done what the operator does for the Cluster; yields the DSN of its superuser."""
     initdb, (service,) = CLUSTER["bootstrap"]["initdb"], CLUSTER["managed"]["roles"]
     try:
-        with throw_away() as server:
+        with a_throw_away_server() as server:
             root = urlsplit(server.dsn)._replace(path="/postgres").geturl()
             execute(root, f"DROP DATABASE IF EXISTS {initdb['database']}")
             execute(root, f"CREATE ROLE {initdb['owner']} LOGIN")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from service.wiring.embedded.server import throw_away
+from tests.support.clusters import a_throw_away_server
 
 IMAGE = "postgres:18-alpine"
 
@@ -24,14 +24,14 @@ def a_server() -> Iterator[str]:
     """Yield the DSN of a server on which databases may be made.
 
     `DATABASE_URL` where it is set, else a container where a Docker engine answers and has or gets the image,
-    else the embedded server, without fsync.
+    else the embedded server, in memory where there is room, without fsync.
     """
     if configured := os.environ.get("DATABASE_URL"):
         yield configured
         return
     with ExitStack() as stack:
         answers = docker_answers(os.environ.get("DOCKER_HOST") or _DOCKER)
-        yield (answers and _container(stack)) or stack.enter_context(throw_away()).dsn
+        yield (answers and _container(stack)) or stack.enter_context(a_throw_away_server()).dsn
 
 
 def docker_answers(engine: str) -> bool:

@@ -1,7 +1,6 @@
 """The program that imports lists, in a process of its own, and what it must come to."""
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,8 @@ from typing import Any, NamedTuple
 
 from service.cli.demo.theatre import Client
 from tests.support.messy_list import write_messy_list
-from tests.support.program_nursery import Nursery, Run, Wanted
+from tests.support.program_nursery import Nursery, Run, Wanted, own_environment
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
 ABOUT = ("--sender", "acme", "--category", "newsletter", "--timezone", "UTC")
 EXPORTED = ("--exported-at", "2026-11-01T09:00:00+01:00")
 
@@ -36,7 +34,7 @@ class Program:
         """Begin to import a list."""
         asked = client or self.client
         arguments = ["import", str(path), "--url", f"http://127.0.0.1:{asked.port}", "--key", asked.key]
-        wanted = Wanted([*arguments, *ABOUT, *more], ENVIRONMENT)
+        wanted = Wanted([*arguments, *ABOUT, *more], own_environment())
         for name in ("out", "err"):
             (self.folder / name).write_bytes(b"")
         return self.nursery.start(wanted, output=self.folder / "out", errors=self.folder / "err")

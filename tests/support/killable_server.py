@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from service.wiring.database import embedded_directory
 from service.wiring.embedded.postmaster import Postmaster, shut_down
-from service.wiring.embedded.server import OWNER, EmbeddedPostgres, throw_away
+from service.wiring.embedded.server import OWNER, EmbeddedPostgres
+from tests.support.clusters import a_throw_away_server
 from tests.support.databases import fetch_value
 
 A_BACKEND = """
@@ -92,5 +93,5 @@ def the_server_of(data_dir: Path) -> Iterator[KillableServer]:
 @contextmanager
 def a_killable_server() -> Iterator[KillableServer]:
     """A new one, gone with the block; raises `EmbeddedPostgresMissingError` where none can be had."""
-    with throw_away(durable=True) as server, ExitStack() as stack:
+    with a_throw_away_server(durable=True) as server, ExitStack() as stack:
         yield KillableServer(server.directory, server.dsn, stack)

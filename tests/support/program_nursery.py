@@ -23,19 +23,25 @@ from typing import IO
 
 import msgspec
 
+from tests.support.memory import roomy_memory
+
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = -signal.SIGKILL
 REQUEST_BYTES_MAX = 2**16
 DESCRIPTORS = 4
 """What goes with each request: standard input, output and errors, and where to say the exit status."""
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-"""The tests' own, in which a run makes itself a PostgreSQL unless it is given one."""
-
 RunProgram = Callable[..., "subprocess.CompletedProcess[bytes]"]
 """`Nursery.run`, as tests are given it."""
 
 _RUN_SECONDS = 120
+
+
+def own_environment(**settings: str) -> dict[str, str]:
+    """The tests' own and these settings: a run makes itself a PostgreSQL, in memory where there is room."""
+    kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    memory = roomy_memory()
+    return kept | ({"TMPDIR": str(memory)} if memory else {}) | settings
 
 
 class Wanted(msgspec.Struct):
@@ -112,10 +118,10 @@ class Nursery:
         *arguments: str,
         text: bytes = b"",
         folder: Path = ROOT,
-        environment: Mapping[str, str] = ENVIRONMENT,
+        environment: Mapping[str, str] | None = None,
     ) -> "subprocess.CompletedProcess[bytes]":
         """A run from its beginning to its end, with this text to read, and what it printed."""
-        wanted = Wanted(list(arguments), dict(environment), folder=str(folder))
+        wanted = Wanted(list(arguments), dict(environment or own_environment()), folder=str(folder))
         with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
             given.write(text)
             given.seek(0)

@@ -2,9 +2,6 @@
 
 import http.client
 import json
-import os
-import signal
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.cli.demo.theatre import free_port, program, wait_until_ready
 from tests.support.http_service import JANE, question
+from tests.support.own_service import made_key, serving
+from tests.support.program_nursery import Nursery, own_environment
 
-_STOP_SECONDS = 20
 _SCOPES = ("record:write", "check:read", "check:detail", "proof:read", "proof:disclose", "link:write")
 _PUBLISHING = ("sender:write", "rulebook:write", "record:read", "event:read")
 
@@ -80,32 +77,11 @@ class Served:
 
 
 @contextmanager
-def served(dsn: str, data: Path, *, workers: int = 1, **environment: str) -> Iterator[Served]:
+def served(
+    nursery: Nursery, dsn: str, data: Path, *, workers: int = 1, **environment: str
+) -> Iterator[Served]:
     """The program over this migrated database, with the sender Acme; stopped on leaving."""
-    port, log = free_port(), data / "service.log"
-    settings = os.environ | {"DATABASE_URL": dsn} | environment
-    arguments = ("--port", str(port), "--data", str(data), "--example-sender", "--workers", str(workers))
-    with log.open("wb") as out:
-        service = subprocess.Popen(program("serve", *arguments), stdout=out, stderr=out, env=settings)
-    try:
-        wait_until_ready(service, port, log)
-        yield Served(port, _key(data, settings))
-    finally:
-        service.send_signal(signal.SIGTERM)
-        try:
-            service.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            service.kill()
-            service.wait()
-
-
-def _key(data: Path, settings: Mapping[str, str]) -> str:
-    scopes = [part for scope in (*_SCOPES, *_PUBLISHING) for part in ("--scope", scope)]
-    made = subprocess.run(
-        program("keys", "create", "--data", str(data), "--json", *scopes),
-        capture_output=True,
-        check=True,
-        env=settings,
-        timeout=60,
-    )
-    return str(json.loads(made.stdout)["key"])
+    settings = own_environment(DATABASE_URL=dsn, **environment)
+    more = ("--example-sender", "--workers", str(workers))
+    with serving(nursery, data, *more, environment=settings) as port:
+        yield Served(port, made_key(nursery, data, (*_SCOPES, *_PUBLISHING), settings))

@@ -21,6 +21,12 @@ from service.core.cosignatures import ED25519
 from service.core.notes import Verifier
 from service.core.token import decode_base64url
 
+SCOPES = (
+    *("record:write", "record:read", "check:read", "check:detail", "proof:read", "proof:disclose"),
+    *("form:write", "sender:write"),
+)
+"""What the stories' key may do."""
+
 _START_SECONDS = 180
 _STOP_SECONDS = 20
 
@@ -124,9 +130,7 @@ def wait_until_ready(service: "subprocess.Popen[bytes]", port: int, log: Path) -
 
 def create_key(data: Path, environment: dict[str, str]) -> str:
     """Make a key with every scope the stories need, by the command line. Raises `DemoError`."""
-    scopes = ("record:write", "record:read", "check:read", "check:detail", "proof:read", "proof:disclose")
-    publishing = ("form:write", "sender:write")
-    arguments = [part for scope in (*scopes, *publishing) for part in ("--scope", scope)]
+    arguments = [part for scope in SCOPES for part in ("--scope", scope)]
     created = subprocess.run(  # noqa: S603 - this very program
         program("keys", "create", "--data", str(data), "--label", "demo", "--json", *arguments),
         capture_output=True,

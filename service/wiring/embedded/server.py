@@ -115,9 +115,12 @@ class EmbeddedPostgres:
 
 
 @contextmanager
-def throw_away(*, durable: bool = False) -> Iterator[EmbeddedPostgres]:
-    """A server whose data vanish with the block, or with this process, however it ends."""
-    directory = Path(tempfile.mkdtemp(prefix="consent-ledger-"))
+def throw_away(*, durable: bool = False, within: Path | None = None) -> Iterator[EmbeddedPostgres]:
+    """A server whose data vanish with the block, or with this process, however it ends.
+
+    They lie in a folder of their own, in the one for temporary files unless another is named.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="consent-ledger-", dir=within))
     # The guard waits for this process to let go of its input, which the kernel sees to even after kill -9.
     farewell = (
         'read -r _; pid="$1/postgres/data/postmaster.pid"; socket="$(sed -n 5p "$pid")"; '
