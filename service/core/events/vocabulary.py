@@ -40,16 +40,43 @@ from service.core.events.values import (
 )
 
 Age = Annotated[int, Meta(ge=0, le=130)]
+Told = Annotated[bool, Meta(description="the person was told what the address would be used for")]
+Offered = Annotated[bool, Meta(description="the person could refuse marketing there and then")]
+Refused = Annotated[bool, Meta(description="the person used that: an objection to all marketing")]
+AnsweredMessage = Annotated[
+    Name,
+    Meta(description="the category that was answered; a no to everything reaches its service messages too"),
+]
+Processed = Annotated[bool, Meta(description="whether the house carried it out; decides nothing")]
+OneChoiceEach = Annotated[bool, Meta(description="each category had its own choice; decides nothing")]
+ThroughOthers = Annotated[bool, Meta(description="given to somebody else, who passed it on")]
+Complete = Annotated[bool, Meta(description="the request said all that the law asks for (Canada)")]
+OptinBox = Annotated[
+    Literal["left_unticked", "ticked"], Meta(description="there was a box to opt in, and how it was left")
+]
+Collector = Annotated[
+    SenderId,
+    Meta(description="who took the address down; left out: whom the event is about, a donation: unknown"),
+]
+ForReceipt = Annotated[Literal["e_receipt"], Meta(description="taken down for a receipt alone")]
+OneOff = Annotated[bool, Meta(description="a single transaction, which is no lasting relation")]
+Ongoing = Annotated[bool, Meta(description="a lasting relation, such as a subscription")]
+Free = Annotated[bool, Meta(description="nothing was paid")]
+PaidTier = Annotated[bool, Meta(description="beside what is free the seller offers the same for money")]
+Negotiation = Annotated[bool, Meta(description="a sale was negotiated, not only asked about")]
+DesignatedFor = Annotated[Names, Meta(description="the categories for which the address was given out")]
+Impersonal = Annotated[bool, Meta(description="the address of an office or a function, not of a person")]
+OffersRefused = Annotated[bool, Meta(description="it says there that commercial messages are not wanted")]
 
 
 class Collection(Event, frozen=True, kw_only=True):
     """How an address was taken: what the person was told, and whether and how refusal was offered there."""
 
-    notice_given: bool | None = None
+    notice_given: Told | None = None
     notice_means: NoticeMeans = "on_form"
-    optout_offered: bool | None = None
+    optout_offered: Offered | None = None
     optout_means: OptoutMeans = "on_form"
-    optout_used: bool = False
+    optout_used: Refused = False
     form: FormId | None = None
 
 
@@ -61,9 +88,9 @@ class Refusal(Event, frozen=True, kw_only=True):
     channels: Channels = ()
     via: Via | None = None
     received_by: SenderId | None = None
-    in_reply_to: Name | None = None
+    in_reply_to: AnsweredMessage | None = None
     person: Label | None = None
-    processed: bool | None = None
+    processed: Processed | None = None
 
 
 class ConsentRequested(Event, frozen=True, kw_only=True):
@@ -91,7 +118,7 @@ class ConsentGranted(Event, frozen=True, kw_only=True):
     form: FormId | None = None
     box: Name | None = None
     checkbox_default: Literal["unticked", "ticked"] | None = None
-    separate_per_category: bool = False
+    separate_per_category: OneChoiceEach = False
     given_by: Literal["recipient", "third_party"] = "recipient"
     filled_by: Literal["recipient", "sales_agent"] = "recipient"
     evidence_grade: EvidenceGrade | None = None
@@ -103,8 +130,8 @@ class ConsentGranted(Event, frozen=True, kw_only=True):
     age: Age | None = None
     parental_consent: bool | None = None
     person: Label | None = None
-    indirect: bool = False
-    request_contents_complete: bool | None = None
+    indirect: ThroughOthers = False
+    request_contents_complete: Complete | None = None
     wording: Text | None = None
 
 
@@ -137,15 +164,15 @@ class Relation(Collection, frozen=True, kw_only=True):
 
     seller: SenderId | None = None
     product_category: Name | None = None
-    optin_box: Literal["left_unticked", "ticked"] | None = None
-    collected_by: SenderId | None = None
-    collected_for: Literal["e_receipt"] | None = None
+    optin_box: OptinBox | None = None
+    collected_by: Collector | None = None
+    collected_for: ForReceipt | None = None
     checkout: Literal["guest", "account"] | None = None
-    one_off: bool | None = None
-    ongoing: bool | None = None
+    one_off: OneOff | None = None
+    ongoing: Ongoing | None = None
     written: bool | None = None
-    free: bool | None = None
-    paid_tier_exists: bool | None = None
+    free: Free | None = None
+    paid_tier_exists: PaidTier | None = None
 
 
 class Purchase(Relation, frozen=True, kw_only=True):
@@ -165,13 +192,13 @@ class MembershipStarted(Relation, frozen=True, kw_only=True):
 
 
 class ContractEnded(Event, frozen=True, kw_only=True):
-    """Closes the open contract or account with `seller`, or every open one where no seller is named."""
+    """Closes the contract, account or ongoing purchase open with `seller` (else `sender`; else all)."""
 
     seller: SenderId | None = None
 
 
 class MembershipEnded(Event, frozen=True, kw_only=True):
-    """Closes the open membership with `seller`, or every open one where no seller is named."""
+    """Closes the open membership with `seller` (default: `sender`), else every open one."""
 
     seller: SenderId | None = None
 
@@ -183,8 +210,8 @@ class Request(Collection, frozen=True, kw_only=True):
     via: Via | None = None
     subject: Label | None = None
     product_category: Name | None = None
-    negotiation: bool = False
-    collected_by: SenderId | None = None
+    negotiation: Negotiation = False
+    collected_by: Collector | None = None
 
 
 class InfoRequested(Request, frozen=True, kw_only=True):
@@ -199,7 +226,7 @@ class Donation(Collection, frozen=True, kw_only=True):
     """A gift to `to` (default: `sender`)."""
 
     to: SenderId | None = None
-    collected_by: SenderId | None = None
+    collected_by: Collector | None = None
     product_category: Name | None = None
 
 
@@ -209,7 +236,7 @@ class AddressCollected(Collection, frozen=True, kw_only=True):
     context: Literal["event", "professional", "unknown"] = "unknown"
     consent_evidence: ConsentEvidence = "not_claimed"
     request_flaws: RequestFlaws = ()
-    collected_by: SenderId | None = None
+    collected_by: Collector | None = None
 
 
 class AddressImported(Event, frozen=True, kw_only=True, rename={"from_sender": "from"}):
@@ -226,9 +253,9 @@ class AddressPublished(Event, frozen=True, kw_only=True):
     """The address stands published, by its holder or by somebody else."""
 
     by: Literal["recipient", "third_party"] | None = None
-    designated_for: Names = ()
-    impersonal: bool | None = None
-    no_cem_statement: bool | None = None
+    designated_for: DesignatedFor = ()
+    impersonal: Impersonal | None = None
+    no_cem_statement: OffersRefused | None = None
 
 
 class AddressDisclosed(Event, frozen=True, kw_only=True):
@@ -236,9 +263,9 @@ class AddressDisclosed(Event, frozen=True, kw_only=True):
 
     by: Literal["recipient", "third_party"] | None = None
     to: SenderId | None = None
-    designated_for: Names = ()
-    impersonal: bool | None = None
-    no_cem_statement: bool | None = None
+    designated_for: DesignatedFor = ()
+    impersonal: Impersonal | None = None
+    no_cem_statement: OffersRefused | None = None
 
 
 class AddressChanged(Event, frozen=True, kw_only=True, rename={"from_address": "from", "to_address": "to"}):

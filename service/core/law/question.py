@@ -19,7 +19,32 @@ Kind = Literal[
     "optout_confirmation",
 ]
 Promotional = Literal["none", "minor", "substantial"]
-LocalTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d(?!\n)$")]
+LocalTime = Annotated[
+    str,
+    Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d(?!\n)$", description="the clock on the recipient's wall, HH:MM"),
+]
+Product = Annotated[Name, Meta(description="what the message is about; `none`: no product at all")]
+Promoted = Annotated[
+    SenderId, Meta(description="whose goods or aims it promotes; left out: the sender's own")
+]
+Charity = Annotated[bool, Meta(description="the sender is registered as a charity")]
+Asked = Annotated[Label, Meta(description="who is meant at a shared address; the house's id")]
+AboutRole = Annotated[bool, Meta(description="it concerns the function in which the person works")]
+AboutContract = Annotated[bool, Meta(description="it concerns a contract that is running")]
+Answers = Annotated[bool, Meta(description="it answers this person's own request")]
+ByMachine = Annotated[bool, Meta(description="a machine selects, calls or sends without a person")]
+NamesReferrer = Annotated[bool, Meta(description="it says who recommended the person")]
+MeantFor = Annotated[
+    Literal["legal_person", "consumer"], Meta(description="for whom the product is that it is about")
+]
+InRow = Annotated[
+    Literal["first", "second"],
+    Meta(description="the first message after the request or referral, or a further one"),
+]
+StateRule = Annotated[
+    Literal["none", "stricter", "unknown"],
+    Meta(description="whether the recipient's state has a stricter rule (US)"),
+]
 
 
 class RecipientFacts(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -56,25 +81,25 @@ class Question(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, om
     kind: Kind
     recipient: RecipientFacts = NOBODY
     message: MessageFacts = NOTHING
-    product_category: Name | None = None
+    product_category: Product | None = None
     promotional_content: Promotional | None = None
     contains_consent_request: bool = False
-    promotes: SenderId | None = None
+    promotes: Promoted | None = None
     sent_by: Literal["affiliate"] | None = None
     sender_type: SenderKind | None = None
-    sender_registered: bool | None = None
-    person: Label | None = None
-    relates_to_role: bool | None = None
-    relates_to_contract: bool | None = None
-    in_reply: bool | None = None
-    automated: bool | None = None
-    discloses_referrer: bool | None = None
+    sender_registered: Charity | None = None
+    person: Asked | None = None
+    relates_to_role: AboutRole | None = None
+    relates_to_contract: AboutContract | None = None
+    in_reply: Answers | None = None
+    automated: ByMachine | None = None
+    discloses_referrer: NamesReferrer | None = None
     one_to_one: bool | None = None
-    product_for: Literal["legal_person", "consumer"] | None = None
+    product_for: MeantFor | None = None
     phone_type: Literal["mobile", "fixed"] | None = None
     local_time: LocalTime | None = None
-    sequence: Literal["first", "second"] | None = None
-    stricter_state_rule: Literal["none", "stricter", "unknown"] | None = None
+    sequence: InRow | None = None
+    stricter_state_rule: StateRule | None = None
     minutes_after_withdrawal: Annotated[int, Meta(ge=0, le=10_000_000)] | None = None
     style: Literal["editorial", "press_release"] | None = None
 
