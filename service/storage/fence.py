@@ -22,15 +22,17 @@ class FencedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg shi
     """A connection that knows which ledger its session is in."""
 
     _inside: int | None = AT_THE_DOOR
+    _knows: bool = True
 
     async def enter(self, ledger_id: int | None) -> None:
         """Work for this ledger from now on; a round trip unless the session is there already.
 
         Outside any transaction, so that no rollback can undo it unseen.
         """
-        if self._inside != ledger_id:
+        if self._inside != ledger_id or not self._knows:
+            self._knows = False  # whoever is cancelled meanwhile does not hear whether it was done
             await self.execute(_ENTER, "" if ledger_id is None else str(ledger_id))
-            self._inside = ledger_id
+            self._inside, self._knows = ledger_id, True
 
 
 class FencedPool:

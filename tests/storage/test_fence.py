@@ -1,12 +1,14 @@
 """Row security: a session inside one ledger sees and writes nothing of another, whatever it says."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import asyncpg
 import pytest
 
-from service.storage.fence import AT_THE_DOOR, FencedPool
+from service.storage.fence import AT_THE_DOOR, FencedConnection, FencedPool
 from service.storage.postgres import open_pool
 from service.storage.queries import SQL
 
@@ -145,6 +147,31 @@ async def test_a_session_says_where_it_is_only_when_that_changes(pool: asyncpg.P
         for ledger in (OURS, OURS, THEIRS, OURS):
             await connection.enter(ledger)
     assert len(said) == 3
+
+
+class Interrupted(FencedConnection):
+    """A session whose user is cancelled when the server has done what it was told, but has not said so."""
+
+    interrupting = False
+
+    async def execute(self, query: str, *arguments: object, **how: Any) -> str:  # noqa: ANN401 - as the driver
+        """As the driver does it, and then cancelled if it is to be."""
+        said: str = await super().execute(query, *arguments, **how)
+        if self.interrupting:
+            raise asyncio.CancelledError
+        return said
+
+
+async def test_a_session_whose_move_was_cancelled_says_again_where_it_is(database_dsn: str) -> None:
+    session = await asyncpg.connect(database_dsn, connection_class=Interrupted)
+    await session.enter(OURS)
+    session.interrupting = True
+    with pytest.raises(asyncio.CancelledError):
+        await session.enter(AT_THE_DOOR)
+    session.interrupting = False
+    await session.enter(OURS)
+    assert await session.fetchval("SELECT current_setting('consent_ledger.ledger_id')") == str(OURS)
+    await session.close()
 
 
 async def test_the_few_successions_are_found_by_an_index_of_their_own(pool: asyncpg.Pool) -> None:
