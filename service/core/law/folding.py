@@ -109,20 +109,20 @@ def _relation(standing: Standing, event: v.Relation, entry: Entry) -> Standing:
         for_receipt=event.collected_for == "e_receipt",
     )
     standing = _with_relation(standing, relation, entry)
-    return refused_everything(standing, party, entry) if event.optout_used else standing
+    return refused_everything(standing, party or None, entry) if event.optout_used else standing
 
 
 def _request(standing: Standing, event: v.Request, entry: Entry) -> Standing:
     party = event.to or event.sender or ""
     kind = _RELATION_KINDS[type(event)]
     standing = _with_relation(standing, _asked(event, entry, kind, party, event.collected_by or party), entry)
-    return refused_everything(standing, party, entry) if event.optout_used else standing
+    return refused_everything(standing, party or None, entry) if event.optout_used else standing
 
 
 def _donation(standing: Standing, event: v.Donation, entry: Entry) -> Standing:
     party = event.to or event.sender or ""
     standing = _with_relation(standing, _asked(event, entry, "donation", party, event.collected_by), entry)
-    return refused_everything(standing, party, entry) if event.optout_used else standing
+    return refused_everything(standing, party or None, entry) if event.optout_used else standing
 
 
 def _asked(event: v.Request | v.Donation, entry: Entry, kind: str, party: str, by: str | None) -> Relation:

@@ -91,7 +91,7 @@ function related(standing, event, entry) {
   };
   const relations = kept(standing.relations, relation, laterRelation);
   const next = asAlive({ ...standing, relations }, entry);
-  return event.optout_used ? refusedEverything(next, party, entry) : next;
+  return event.optout_used ? refusedEverything(next, party || null, entry) : next;
 }
 
 function ended(standing, event, entry) {

@@ -13,6 +13,7 @@ from service.core.law.codes import ALLOW_CODES, DENY_CODES
 from service.core.law.folding import FOLDS
 from service.core.law.pack import Does, Pack, Parameter, Rule
 from tests.support.vectors.case import FOLDER
+from tests.support.vectors.decisions import DOCUMENTS, decided
 
 Json = dict[str, Any]
 
@@ -59,3 +60,13 @@ def test_every_move_and_every_field_of_a_pack_is_on_the_page() -> None:
     fields = [name for table in (Pack, Rule, Parameter) for name in table.__struct_fields__]
     fields = [name for name in fields if name not in ("rule", "parameter")]
     assert [name for name in (*get_args(Does), *fields) if f"`{name}`" not in TEXT] == []
+
+
+def test_whoever_opted_out_at_a_sale_of_nobody_opted_out_of_everybody() -> None:
+    """No caller can post such a sale, but a record can hold one."""
+    (vector,) = (case["in"] for case in VECTORS if case["name"] == "NL-customer-bad-consent-good-sale")
+    index, recorded, sale = vector["histories"][0]["events"][0]
+    of_nobody = {name: value for name, value in sale.items() if name != "seller"} | {"optout_used": True}
+    history = vector["histories"][0] | {"events": [[index, recorded, sale], [2, recorded, of_nobody]]}
+    told = vector | {"histories": [history, *vector["histories"][1:]]}
+    assert decided(told, json.loads(DOCUMENTS.read_text()))["reason_code"] == "OBJECTED"
