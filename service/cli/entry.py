@@ -35,7 +35,11 @@ _COMMANDS = {
     "check": ("service.cli.check", "check", "Ask a running service: may this be sent?"),
     "why": ("service.cli.why", "why", "Answer a person: why did you mail me, and what do you hold?"),
     "erase": ("service.cli.erase", "erase", "Destroy everything that is held of a person."),
-    "scrub": ("service.cli.scrub", "scrub", "Leave nothing of erased keys in the database's files."),
+    "scrub": (
+        "service.cli.scrub",
+        "scrub",
+        "Leave nothing of erased or replaced keys in the database's files.",
+    ),
     "import": (
         "service.cli.import_list.command",
         "import_list",
@@ -48,7 +52,7 @@ _COMMANDS = {
     "audit": ("service.cli.audit", "audit", "Replay the whole ledger and compare it with what was signed."),
     "export": ("service.cli.export.command", "export", "Write the ledger, or a part of it, to a file."),
     "report": ("service.cli.export.report", "report", "Take the report for people out of an export."),
-    "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys; rotate the signing key."),
+    "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys; rotate signing and wrapping keys."),
     "ledgers": ("service.cli.ledgers", "ledgers", "Make and list ledgers: one a tenant."),
     "doctor": ("service.cli.doctor", "doctor", "Look at everything that goes wrong in practice."),
     "partition": (

@@ -16,6 +16,7 @@ from service.api.callers.principal import SCOPES, SOURCE, Quota, is_scope
 from service.cli.escrowed_keys import escrow, recover
 from service.cli.options import database_options, settings_from
 from service.cli.signing_keys import retire_signing, rotate_signing
+from service.cli.wrapping_keys import wrapping
 from service.core.errors import NotFoundError
 from service.settings import Settings
 from service.storage.access import AccessStore
@@ -50,13 +51,14 @@ _QUOTA = click.IntRange(1, 2**31 - 1)
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys; rotate the key that signs the log."""
+    """Make, list and revoke API keys; rotate the keys that sign the log and that wrap what is sealed."""
 
 
 keys.add_command(rotate_signing)
 keys.add_command(retire_signing)
 keys.add_command(escrow)
 keys.add_command(recover)
+keys.add_command(wrapping)
 
 
 @keys.command()

@@ -240,7 +240,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _about(
             f"{_KEY[0]} While it gives way to another, both: the first seals"
-            " ([operations.md](operations.md#keys)).",
+            " ([operations.md](operations.md#replace-the-wrapping-key)).",
             _ALL,
             takes="64 hexadecimal digits; several, with commas or blanks between them",
             secret=True,

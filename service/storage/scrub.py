@@ -1,8 +1,9 @@
-"""After an erasure PostgreSQL still has the bytes of deleted rows on its pages; this rewrites them away.
+"""What was deleted or replaced PostgreSQL still has on its pages; this rewrites it away.
 
 A deleted row becomes free space at the next VACUUM, and its bytes stay there until they are written over.
 What is sealed is useless without the person's key, so the table of keys is what matters; the others follow
-because nothing speaks for keeping what was deleted.
+because nothing speaks for keeping what was deleted. The last three hold what was sealed under a wrapping key
+that gave way to another.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,10 @@ from service.core.errors import UnavailableError
 from service.storage.postgres import unavailable_on_failure
 from service.storage.roles import OWNER
 
-TABLES = ("subject_secret", "sealed_record", "delivery", "delivery_attempt")
+TABLES = (
+    *("subject_secret", "sealed_record", "delivery", "delivery_attempt"),
+    *("subscription", "export", "export_file"),
+)
 
 _LOCK_MS = 5_000
 _SIZE = "SELECT pg_total_relation_size($1::regclass)"

@@ -1,6 +1,7 @@
 """Files that must survive: written, synced, moved into place, and their directory synced too."""
 
 import os
+import stat
 from pathlib import Path
 
 
@@ -24,10 +25,18 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
 
 
-def replace_durably(path: Path, content: bytes) -> None:
-    """Replace a file: a crash leaves the old content or the new, never a part of either."""
+def replace_durably(path: Path, content: bytes, like: Path | None = None) -> None:
+    """Replace a file: a crash leaves the old content or the new, never a part of either.
+
+    `like`: a file whose owner, group and mode it gets, so that who may read that one may read this one.
+    """
     draft = path.with_name(f".{path.name}.new")
     write_durably(draft, content)
+    if like is not None:
+        facts = like.stat()
+        if (facts.st_uid, facts.st_gid) != (draft.stat().st_uid, draft.stat().st_gid):
+            os.chown(draft, facts.st_uid, facts.st_gid)
+        draft.chmod(stat.S_IMODE(facts.st_mode) | stat.S_IWUSR)
     draft.replace(path)
     sync_directory(path.parent)
 

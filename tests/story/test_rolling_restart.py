@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -33,7 +33,7 @@ async def stop(door: Door) -> int:
 class Load:
     """Callers that retry as the client library does, while services come and go."""
 
-    def __init__(self, ledger: AsyncLedger, events: list[dict[str, Any]], after: int) -> None:
+    def __init__(self, ledger: AsyncLedger, events: Iterable[dict[str, Any]], after: int) -> None:
         self._ledger = ledger
         self._events = iter(events)
         self._after = after

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli.doctor import doctor
+from service.ledger.wrapping import wrapping_key_id
 from service.settings import Settings
 from service.wiring.doctor import Finding, examine
 from service.wiring.high_water import mark_path
@@ -94,6 +95,16 @@ TROUBLES: dict[str, tuple[Callable[[Installation], object], str, str]] = {
         "log",
         "another subject key",
     ),
+    "another wrapping key": (
+        lambda installation: (installation.keys / "wrapping.key").write_text("0" * 64),
+        "wrapping keys",
+        "as another line of wrapping.key",
+    ),
+    "a process that cannot open what is sealed here": (
+        sql("INSERT INTO key_holder SELECT ledger_id, 'a stranger', '{00000000}', now(), false FROM ledger"),
+        "processes",
+        "a stranger",
+    ),
     "no room on the disk": (no_room, "disk", "make room"),
     "no database there": (elsewhere, "database", "does not answer"),
     "a server that may lose what it acknowledged": (volatile, "durability", "turn fsync"),
@@ -136,6 +147,8 @@ def test_a_sound_installation_has_no_fault(sound: Installation) -> None:
         "privileges",
         "log",
         "high-water mark",
+        "wrapping keys",
+        "processes",
         "API keys",
     }
     assert looked_at <= {each.check for each in found}
@@ -161,6 +174,25 @@ def test_keys_that_are_given_by_settings_are_looked_at_too(sound: Installation) 
     assert found["log"].verdict == "ok"
     sound.settings = msgspec.structs.replace(sound.settings, subject_key="nonsense")
     assert "SUBJECT_KEY is damaged" in {each.check: each.found for each in sound.found()}["keys"]
+
+
+def test_a_wrapping_key_that_gives_way_is_a_notice_that_counts_and_another_order_no_fault(
+    sound: Installation,
+) -> None:
+    path = sound.keys / "wrapping.key"
+    old = path.read_text()
+    path.write_text(f"{'0' * 64}\n{old}")
+    first, second = (wrapping_key_id(bytes.fromhex(line)) for line in path.read_text().split())
+    held = f"'{{{second},{first}}}'"
+    sound.sql(
+        f"INSERT INTO key_holder SELECT ledger_id, 'unlike', {held}, now(), false FROM ledger"  # noqa: S608 - made above
+    )
+    found = {each.check: each for each in sound.found()}
+    assert found["wrapping keys"].verdict == found["processes"].verdict == "notice"
+    said = found["wrapping keys"].found
+    assert said.startswith(f"{first} seals, and {second} opens too (since 20")
+    assert said.endswith(f"3 of 3 rows looked at are not under {first} yet")
+    assert "unlike seals under another key" in found["processes"].found
 
 
 def test_an_empty_place_is_no_fault_and_stays_empty(tmp_path: Path) -> None:

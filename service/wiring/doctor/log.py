@@ -10,6 +10,7 @@ from service.settings import Settings
 from service.storage.access import AccessStore, KeyRow, LedgerRow
 from service.wiring.clock import now_ms
 from service.wiring.doctor.findings import Finding, fault, notice, ok
+from service.wiring.doctor.sealed import look_at_sealed
 from service.wiring.keys.sources import key_source
 from service.wiring.ledgers import LedgerParts, ledger_parts
 from service.wiring.pools import pooled
@@ -34,9 +35,10 @@ async def look_at_log(settings: Settings, dsn: str) -> list[Finding]:
                 ]
             if not await access.is_begun(row.ledger_id):
                 return [notice("log", f"ledger {row.name} is not begun yet", "the first `serve` begins it")]
-            keys = key_source(settings, row.name).load(row.origin)
-            parts = ledger_parts(settings, pool, row, keys)
+            source = key_source(settings, row.name)
+            parts = ledger_parts(settings, pool, row, source.load(row.origin))
             found = await _log(row, parts)
+            found += await look_at_sealed(parts, source.directory)
             found += _backlog(await parts.subscriptions.list())
             return [*found, _api_keys(await access.keys(row.ledger_id))]
     except LedgerError as error:

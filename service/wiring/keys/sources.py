@@ -7,13 +7,18 @@ needs the files.
 """
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from service.ledger.keys import LedgerKeys
 from service.settings import Settings
 from service.settings.reading import PREFIX
+from service.wiring.durable import replace_durably
 from service.wiring.keys.files import (
+    LINKS,
+    WRAPPING,
     KeysError,
     create_keys,
     have_keys,
@@ -27,6 +32,17 @@ from service.wiring.keys.files import (
 
 GIVEN = ("signing_key", "subject_key", "wrapping_key")
 """The settings that give keys, all or none."""
+
+
+_SETTINGS = {WRAPPING: PREFIX + "WRAPPING_KEY", LINKS: PREFIX + "UNSUBSCRIBE_KEYS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """What could not be written here. `where` it belongs: a file, or a setting; `text` is secret."""
+
+    where: str
+    text: str = field(repr=False)
 
 
 class KeySource(Protocol):
@@ -44,6 +60,12 @@ class KeySource(Protocol):
 
     def create(self, origin: str) -> LedgerKeys:
         """Make the keys of a new ledger, durably. Raises `KeysError`."""
+
+    def keep(self, lines: Mapping[str, Sequence[str]]) -> list[Unkept]:
+        """Write these lines in place of what stands there, by the name of the key file, in this order.
+
+        Returns what somebody else must put in place, because nothing can be written here.
+        """
 
 
 def key_source(settings: Settings, ledger: str) -> KeySource:
@@ -78,6 +100,18 @@ class KeptKeys:
         """Make them durably. Raises `KeysError`."""
         return create_keys(self._path, origin, os.urandom)
 
+    def keep(self, lines: Mapping[str, Sequence[str]]) -> list[Unkept]:
+        """Replace the files, one after the other; where one cannot be, it and those after it come back."""
+        texts = {self._path / name: "".join(f"{line}\n" for line in each) for name, each in lines.items()}
+        waiting = list(texts)
+        try:
+            while waiting:
+                replace_durably(waiting[0], texts[waiting[0]].encode(), like=self._path / WRAPPING)
+                del waiting[0]
+        except OSError:
+            return [Unkept(str(path), texts[path]) for path in waiting]
+        return []
+
 
 class GivenKeys:
     """Keys that the settings hold."""
@@ -106,6 +140,10 @@ class GivenKeys:
     def create(self, origin: str) -> LedgerKeys:
         """Nothing to make: what is given is used. Raises `KeysError`."""
         return self.load(origin)
+
+    def keep(self, lines: Mapping[str, Sequence[str]]) -> list[Unkept]:
+        """Nothing is written: which setting takes what."""
+        return [Unkept(_SETTINGS[name], ",".join(each)) for name, each in lines.items()]
 
     def _text(self, name: str) -> str:
         return str(getattr(self._settings, name))
