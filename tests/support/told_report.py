@@ -26,6 +26,14 @@ FORM = {
         }
     ],
 }
+ASKED = {
+    "sender": "acme",
+    "category": "newsletter",
+    "channel": "email",
+    "kind": "commercial",
+    "recipient": {"country": "NL", "kind": "consumer"},
+    "message": {"optout": True, "identity": True},
+}
 
 
 async def _line() -> Bundle:
@@ -48,15 +56,7 @@ async def told_subject(language: ExportLanguage, address: str = "jane@example.or
         evidence={"user_agent": HOSTILE},
     )
     await ledger.record("consent_withdrawn", "jane@example.org", sender="acme", scope="all_marketing")
-    body = {
-        "sender": "acme",
-        "category": "newsletter",
-        "channel": "email",
-        "kind": "commercial",
-        "recipient": {"country": "NL", "kind": "consumer"},
-        "message": {"optout": True, "identity": True},
-    }
-    asked = Asked(parse_question(body), ledger.address(address), with_token=False)
+    asked = Asked(parse_question(ASKED), ledger.address(address), with_token=False)
     bundle = parse_bundle(await ledger.proofs.bundle(asked, disclose=True))
     return Subject(
         body=ExportBody(
