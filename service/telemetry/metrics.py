@@ -42,6 +42,13 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livemax",
         )
+        self.wrapping_keys = Gauge(
+            "ledger_wrapping_keys",
+            "Keys that open what is sealed: more than one while it is replaced.",
+            ("ledger",),
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
         if not self._shared:
             ProcessCollector(registry=self._registry)
 

@@ -53,6 +53,7 @@ class Composition:
     def take(self, parts: LedgerParts, reached: Failpoint, watches: Watches) -> LedgerServices:
         """The services of one more ledger: counted, and heard by whoever follows it."""
         meter = self.metrics.of(parts.name)
+        self.metrics.wrapping_keys.labels(parts.name).set(len(parts.keys.wrapping.keys))
         appender = parts.appender(reached, meter)
         appender.on_committed = watches.teller(parts.ledger_id)
         self.appenders.append(appender)
