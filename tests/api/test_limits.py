@@ -187,6 +187,7 @@ async def test_a_body_over_the_limit_of_its_route_is_a_413(
         f"authorization: {service.client.headers['authorization']}",
         "content-type: application/json",
         "transfer-encoding: chunked",
+        "connection: close",
     )
     pieces = [f"{len(body):x}\r\n".encode(), body, b"\r\n0\r\n\r\n"]
     assert problem(await exchange(port, chunked, *pieces)) == (413, "content-too-large")

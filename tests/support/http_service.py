@@ -113,7 +113,7 @@ async def running(
     async with open_services(settings, dsn) as composition:
         app = create_app(composition.services)
         # This door hands an answer over when it is whole, so a stream has to have an end.
-        composition.services.streams.seconds = 0.2
+        composition.services.streams.seconds = composition.services.streams.heartbeat_seconds = 0.2
         observed = Observed(app, composition.metrics, log_requests="all", tracing=tracing)
         (ledger_id,) = composition.services.ledgers
         # httpx and Litestar describe the same ASGI application with different types.
