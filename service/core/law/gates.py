@@ -23,7 +23,7 @@ def refusal(context: Context, weighed: list[Weighed]) -> Try:
     for no in standing.nos:
         if not _covers(context, no, service=service) or not _binds(context, no):
             continue
-        if _lifted(no.last_ms, no.index, no.person, weighed):
+        if _lifted(context, (no.last_ms, no.index), no.person, weighed):
             floor = max(floor, (no.last_ms, no.index))
         elif standing_no is None or (no.last_ms, no.index) > (standing_no.last_ms, standing_no.index):
             standing_no = no
@@ -39,7 +39,7 @@ def suppression(context: Context, weighed: list[Weighed]) -> Try:
     erased = context.standing.erased
     if erased is None or not context.ours(erased.sender) or not context.has_happened(erased.ms):
         return _OPEN
-    if _lifted(erased.ms, erased.index, None, weighed):
+    if _lifted(context, (erased.ms, erased.index), None, weighed):
         return _OPEN
     return Try(NO, "SUPPRESSED_AFTER_ERASURE", "none", context.plan.suppression, (erased.index,))
 
@@ -88,14 +88,16 @@ def _binds(context: Context, no: No) -> bool:
     return context.has_happened((day + 1) * DAY_MS)
 
 
-def _lifted(ms: int, index: int, person: str | None, weighed: list[Weighed]) -> bool:
-    """Tell whether the person said yes later, in time and in the log, and by themselves.
+def _lifted(context: Context, place: tuple[int, int], person: str | None, weighed: list[Weighed]) -> bool:
+    """Tell whether the person said yes to this sender later, in time and in the log, and by themselves.
 
-    Another person's yes at a shared address lifts nothing, nor does one that was imported.
+    Another person's yes at a shared address lifts nothing, nor does one that was imported, nor one to senders
+    that it does not name: who said no to a company did not think of it when agreeing to "partners".
     """
+    ms, index = place
     for item in weighed:
         grant = item.grant
-        if not item.acts or grant.imported or grant.ms < ms:
+        if not item.acts or grant.imported or grant.ms < ms or context.same.isdisjoint(grant.senders):
             continue
         if max(grant.index, grant.confirmed_index or 0) < index:
             continue

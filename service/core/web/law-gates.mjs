@@ -24,12 +24,13 @@ function binds(context, { firstMs }) {
   return context.hasHappened((businessDaysAfter(dayOf(firstMs), graceDays, holidays) + 1) * DAY_MS);
 }
 
-/** Whether the person said yes later, in time and in the log, and by themselves. */
-function lifted([ms, index], person, all) {
+/** Whether the person said yes to this sender by name later, in time and in the log, and by themselves. */
+function lifted(context, [ms, index], person, all) {
   return all.some(
     ({ acts, grant }) =>
       acts &&
       !grant.imported &&
+      context.namesUs(grant.senders) &&
       grant.ms >= ms &&
       Math.max(grant.index, grant.confirmedIndex ?? 0) >= index &&
       (person === null || grant.person === person),
@@ -43,7 +44,7 @@ export function refusalStop(context, all) {
   for (const no of context.standing.nos) {
     const place = [no.lastMs, no.index];
     if (!covers(context, no, service) || !binds(context, no)) continue;
-    if (lifted(place, no.person, all)) floor = isAfter(place, floor) ? place : floor;
+    if (lifted(context, place, no.person, all)) floor = isAfter(place, floor) ? place : floor;
     else if (standing === null || isAfter(place, [standing.lastMs, standing.index])) standing = no;
   }
   context.floor = floor;
@@ -55,7 +56,7 @@ export function refusalStop(context, all) {
 export function suppressionStop(context, all) {
   const { erased } = context.standing;
   if (erased === null || !context.ours(erased.sender) || !context.hasHappened(erased.ms)) return OPEN;
-  if (lifted([erased.ms, erased.index], null, all)) return OPEN;
+  if (lifted(context, [erased.ms, erased.index], null, all)) return OPEN;
   return failing("SUPPRESSED_AFTER_ERASURE", context.plan.suppression, [erased.index]);
 }
 
