@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from service.core.law.decision import Decision
-from service.ledger.packs import shipped_packs, worked_cases
-from service.ledger.scenarios import MemoryLedger, Setup, read_cases, run_cases
+from service.ledger.packs import shipped_packs
+from service.ledger.scenarios import MemoryLedger, Setup, run_cases
+from tests.support import cases
 from tests.support.campaigns import campaign
 from tests.support.http_service import Service
 
@@ -46,9 +47,7 @@ def comparable(answer: dict[str, Any]) -> dict[str, Any]:
 
 async def test_every_worked_case_is_answered_alike_alone_and_in_a_campaign(service: Service) -> None:
     told = Collected()
-    assert [
-        case.id async for case in run_cases(read_cases(worked_cases()), told) if not case.as_expected
-    ] == []
+    assert [case.id async for case in run_cases(cases.worked(), told) if not case.as_expected] == []
     for sender, kind in told.senders.items():
         body = {"id": sender, "legal_name": sender, "country": "NL", "kind": kind}
         assert (await service.client.post("/v1/senders", json=body)).status_code == 201

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from service.cli.entry import run
-from service.ledger.packs import worked_cases
 from service.wiring.trial import trial_database
 from tests.cli.test_program import program as installed
+from tests.support import cases
 from tests.support.databases import execute, fetch_value
 from tests.support.program_nursery import Nursery, RunProgram
 
@@ -25,7 +25,7 @@ with trial_database(sys.argv[1]) as dsn:
     sys.stdin.read()
 """
 
-CASES: list[dict[str, Any]] = yaml.safe_load(worked_cases())
+CASES = cases.worked()
 GRANT: dict[str, Any] = {
     "date": "2026-01-10",
     "type": "consent_granted",

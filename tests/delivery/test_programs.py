@@ -14,6 +14,7 @@ from typing import Any
 from service.cli.demo.theatre import free_port
 from tests.support.http_service import running, withdrawal
 from tests.support.patience import until
+from tests.support.program_nursery import Nursery
 from tests.support.webhook_receiver import Receiver
 
 
@@ -26,20 +27,14 @@ def environment(dsn: str, data: Path) -> dict[str, str]:
     }
 
 
-async def program(dsn: str, data: Path, *arguments: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "service", *arguments),
-        env=environment(dsn, data),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert b"Traceback" not in err
-    return process.returncode or 0, out.decode()
+async def program(nursery: Nursery, dsn: str, data: Path, *arguments: str) -> tuple[int, str]:
+    done = await asyncio.to_thread(nursery.run, *arguments, environment=environment(dsn, data))
+    assert b"Traceback" not in done.stderr
+    return done.returncode, done.stdout.decode()
 
 
-async def subscriptions(dsn: str, data: Path, *arguments: str) -> Any:  # noqa: ANN401 - JSON
-    status, out = await program(dsn, data, "subscriptions", *arguments, "--json")
+async def subscriptions(nursery: Nursery, dsn: str, data: Path, *arguments: str) -> Any:  # noqa: ANN401 - JSON
+    status, out = await program(nursery, dsn, data, "subscriptions", *arguments, "--json")
     assert status == 0
     return json.loads(out)
 
@@ -60,12 +55,12 @@ async def started(dsn: str, data: Path, *arguments: str) -> AsyncIterator[asynci
 
 
 async def test_a_subscription_is_begun_followed_and_ended_from_the_command_line(
-    database_dsn: str, tmp_path: Path, receiver: Receiver
+    nursery: Nursery, database_dsn: str, tmp_path: Path, receiver: Receiver
 ) -> None:
     own = (database_dsn, tmp_path)
     async with running(*own, allow_private_sinks=True) as service, started(*own, "worker"):
         asked = ("create", "--name", "CRM", "--url", receiver.url, "--type", "consent_withdrawn")
-        made = await subscriptions(*own, *asked)
+        made = await subscriptions(nursery, *own, *asked)
         assert made["secret"].startswith("whsec_")
         name = made["id"]
         await verified(receiver)
@@ -74,16 +69,18 @@ async def test_a_subscription_is_begun_followed_and_ended_from_the_command_line(
         assert receiver.positions == [position]
 
         async def is_recorded() -> bool:
-            attempts = await subscriptions(*own, "attempts", name, str(position))
+            attempts = await subscriptions(nursery, *own, "attempts", name, str(position))
             return [attempt["outcome"] for attempt in attempts] == ["delivered"]
 
         await until(is_recorded)
-        (listed,) = await subscriptions(*own, "list")
+        (listed,) = await subscriptions(nursery, *own, "list")
         assert listed["backlog"] == 0
-        assert (await subscriptions(*own, "pause", name))["status"] == "paused"
-        assert (await subscriptions(*own, "rotate", name, "--overlap", "60"))["secret"] != made["secret"]
-        await subscriptions(*own, "delete", name)
-        assert await subscriptions(*own, "list") == []
+        assert (await subscriptions(nursery, *own, "pause", name))["status"] == "paused"
+        assert (await subscriptions(nursery, *own, "rotate", name, "--overlap", "60"))["secret"] != made[
+            "secret"
+        ]
+        await subscriptions(nursery, *own, "delete", name)
+        assert await subscriptions(nursery, *own, "list") == []
 
 
 async def test_serve_with_worker_delivers_by_itself(
@@ -127,9 +124,9 @@ WRONG = (
 )
 
 
-async def test_a_wrong_command_is_one_line(database_dsn: str, tmp_path: Path) -> None:
+async def test_a_wrong_command_is_one_line(nursery: Nursery, database_dsn: str, tmp_path: Path) -> None:
     async with running(database_dsn, tmp_path):
         done = await asyncio.gather(
-            *(program(database_dsn, tmp_path, "subscriptions", *arguments) for arguments in WRONG)
+            *(program(nursery, database_dsn, tmp_path, "subscriptions", *arguments) for arguments in WRONG)
         )
     assert done == [(2, "")] * len(WRONG)

@@ -13,14 +13,15 @@ from service.core.law.decision import Decision, decide, decision_body
 from service.core.law.question import parse_question
 from service.core.law.rulebook import load_rulebook, parse_rulebook, rulebook_bytes, rulebook_hash
 from service.core.verifier import verify_bundle
-from service.ledger.packs import shipped_packs, worked_cases
+from service.ledger.packs import shipped_packs
 from service.ledger.proving.material import RulebookInForce
-from service.ledger.scenarios import MemoryLedger, read_cases, run_case
+from service.ledger.scenarios import MemoryLedger, run_case
 from tests.core.law.world import AGREED, JANE, World
+from tests.support import cases
 from tests.support.small_ledger import a_small_ledger
 
 PACKS = shipped_packs()
-CASES = read_cases(worked_cases())
+CASES = cases.worked()
 
 
 def in_force(**document: object) -> RulebookInForce:

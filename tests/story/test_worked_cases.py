@@ -9,12 +9,12 @@ import pytest
 
 from service.core.verdict import Verdict
 from service.core.verifier import verify_bundle
-from service.ledger.packs import boundary_cases, worked_cases
-from service.ledger.scenarios import CaseResult, read_cases, run_case
+from service.ledger.scenarios import CaseResult, run_case
 from service.wiring.trial import trial_ledger
+from tests.support import cases
 from tests.support.databases import a_database
 
-CASES = read_cases(worked_cases())
+CASES = cases.worked()
 NAMES = [case["id"] for case in CASES]
 
 
@@ -60,7 +60,7 @@ def test_the_proof_of_the_answer_verifies_offline_and_says_the_same(
 @pytest.mark.soak
 def test_so_it_is_on_both_sides_of_every_boundary(migrated_template: str, server_dsn: str) -> None:
     with a_database(server_dsn, template=migrated_template) as dsn:
-        found = asyncio.run(_prove_all(dsn, read_cases(boundary_cases())))
+        found = asyncio.run(_prove_all(dsn, cases.boundary()))
     assert len(found) > len(CASES)
     for name, each in found.items():
         assert each.result.actual == each.result.expected, name

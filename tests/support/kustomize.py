@@ -19,6 +19,8 @@ import yaml
 ROOT: Final = Path(__file__).resolve().parents[2]
 K8S: Final = ROOT / "k8s"
 OVERLAYS: Final = ("dev", "prod")
+# The parser in C where PyYAML was built with it: ten times as fast.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Manifest = dict[str, Any]
 _CLUSTER_WIDE: Final = {"Namespace"}
@@ -45,7 +47,7 @@ def by_kubectl(folder: Path) -> list[Manifest]:
     text = done.stdout
     for name in generated:
         text = text.replace(name, name.rpartition("-")[0])
-    return _sorted([one for one in yaml.safe_load_all(text) if one])
+    return _sorted([one for one in yaml.load_all(text, Loader=_LOADER) if one])
 
 
 def by_us(folder: Path) -> list[Manifest]:
@@ -55,7 +57,7 @@ def by_us(folder: Path) -> list[Manifest]:
 
 def documents(path: Path) -> list[Manifest]:
     """The manifests of one file."""
-    return [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one]
+    return [one for one in yaml.load_all(path.read_text(encoding="utf-8"), Loader=_LOADER) if one]
 
 
 def _sorted(manifests: list[Manifest]) -> list[Manifest]:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from service.core.law.codes import ALLOW_CODES, DENY_CODES
-from service.ledger.packs import boundary_cases, shipped_packs, worked_cases
+from service.ledger.packs import shipped_packs
 from service.ledger.scenarios import MemoryLedger, ScenarioError, read_cases, run_case, run_cases
+from tests.support import cases
 
-CASES = read_cases(worked_cases())
-BOUNDARIES = read_cases(boundary_cases())
+CASES = cases.worked()
+BOUNDARIES = cases.boundary()
 ALL = [*CASES, *BOUNDARIES]
 ROOT = Path(__file__).resolve().parents[3]
 LEDGER = MemoryLedger(shipped_packs())
