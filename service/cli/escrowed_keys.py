@@ -39,7 +39,7 @@ def escrow(
     recipients: tuple[Path, ...],
     file: Path,
 ) -> None:
-    """Write subject key, wrapping key and unsubscribe keys to FILE, encrypted. Never the signing key.
+    """Write subject key, wrapping keys and unsubscribe keys to FILE, encrypted. Never the signing key.
 
     Without a private key of one of the certificates nobody opens it, this program included. `openssl cms
     -decrypt -inform PEM` opens it too.

@@ -24,7 +24,8 @@ from service.telemetry.relay_metrics import RelayMetrics
 from service.wiring.clock import now_ms
 from service.wiring.database import database, kept_running, make_fit
 from service.wiring.durability import require_durable
-from service.wiring.keys.files import keys_directory, load_keys
+from service.wiring.holding import Holding
+from service.wiring.keys.sources import key_source
 from service.wiring.ledgers import ledger_parts
 from service.wiring.observing import metrics_served
 from service.wiring.pools import pooled
@@ -59,7 +60,7 @@ async def relaying(
         row = await access.ledger(settings.ledger)
         if not await access.is_begun(row.ledger_id):
             raise NotFoundError(f"ledger {row.name} is not begun: start the service once")
-        keys = load_keys(keys_directory(settings.data_dir, row.name), row.origin)
+        keys = key_source(settings, row.name).load(row.origin)
         ledger = ledger_parts(settings, pool, row, keys)
         if await ledger.awaits_erasure():
             raise UnavailableError(
@@ -78,10 +79,11 @@ async def relaying(
             owner=os.urandom(8).hex(),
             lease_ms=lease_ms,
         )
-        try:
-            yield Relay(parts, course)
-        finally:
-            watch.close()
+        async with Holding("relay").beside([ledger]):
+            try:
+                yield Relay(parts, course)
+            finally:
+                watch.close()
 
 
 def _broker(settings: Settings) -> Broker:

@@ -17,11 +17,13 @@ from service.core.errors import ForkError, NotFoundError
 from service.ledger.keys import link_secret
 from service.ledger.wrapping import WrappingRing
 from service.settings import Settings
+from service.wiring.exporting import open_exports
 from service.wiring.keys.files import LINKS, WRAPPING, keys_directory, load_keys
 from service.wiring.replacing import Step, TooEarlyError, replacement
 from tests.support.delivery_world import World, a_world
 from tests.support.http_service import JANE, grant, question, running, withdrawal
 from tests.support.patience import until
+from tests.support.relay_world import ScriptedBroker, a_relay_world
 from tests.support.sealed_search import opened_by
 from tests.support.webhook_receiver import Received, Receiver, a_receiver
 
@@ -326,3 +328,17 @@ async def test_a_service_without_the_key_that_sealed_everything_does_not_start(d
         ring.write(old)
     async with running(drill.dsn, drill.data) as service:
         assert (await service.record(grant())).status_code == 201
+
+
+async def test_every_program_that_seals_or_opens_says_which_keys_it_holds_and_when_it_ended(
+    drill: Drill, tmp_path: Path
+) -> None:
+    async def running_now() -> set[str]:
+        async with replacement(drill.settings, drill.dsn) as work:
+            return {each.process.split()[0] for each in (await work.status()).holders}
+
+    async with a_relay_world(drill.dsn, tmp_path) as world, world.relay(ScriptedBroker()):
+        assert await running_now() == {"service", "relay"}
+    async with a_world(drill.dsn, drill.data), open_exports(drill.settings, drill.dsn):
+        assert await running_now() == {"service", "worker", "export"}
+    assert await running_now() == set()
