@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from service.cli.entry import _COMMANDS
-from tests.cli.test_program import ENVIRONMENT, ROOT
+from tests.cli.test_program import ROOT
+from tests.support.program_nursery import own_environment
 
 A_COMMAND = """
 import sys
@@ -41,7 +42,7 @@ def of_a_command(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", A_COMMAND, *arguments],
         cwd=ROOT,
-        env=ENVIRONMENT,
+        env=own_environment(),
         capture_output=True,
         stdin=subprocess.DEVNULL,
         text=True,

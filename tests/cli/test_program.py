@@ -1,7 +1,6 @@
 """The program as a stranger uses it: real processes, real database, exit statuses that mean something."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,9 +11,7 @@ import pytest
 from service.cli.demo.theatre import Client
 from service.ledger.verifier_page import verifier_page
 from tests.support.http_service import JANE, grant, question
-
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-
+from tests.support.program_nursery import own_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +23,7 @@ def program(*arguments: str, text: bytes = b"", folder: Path = ROOT) -> "subproc
         input=text,
         capture_output=True,
         check=False,
-        env=ENVIRONMENT,
+        env=own_environment(),
         timeout=120,
     )
 

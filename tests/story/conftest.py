@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.wiring.embedded.server import EmbeddedPostgresMissingError
+from tests.support.clusters import a_folder_for_servers
 from tests.support.killable_server import a_killable_server, the_server_of
 from tests.support.program_nursery import Nursery
 from tests.support.survival_stage import Door, Stage, opened
@@ -21,13 +22,18 @@ def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def self_contained(nursery: Nursery, tmp_path: Path) -> Iterator[Stage]:
+def roomy() -> Iterator[Path]:
+    """A folder for servers and for copies of them."""
+    with a_folder_for_servers() as folder:
+        yield folder
+
+
+@pytest.fixture
+def self_contained(nursery: Nursery, roomy: Path) -> Iterator[Stage]:
     """A ledger of its own whose services run their PostgreSQL themselves."""
-    for part in (tmp_path, *tmp_path.parents[:2]):
-        part.chmod(0o711)  # the server's own user has to pass through
     try:
-        with the_server_of(tmp_path / "data") as server:
-            yield opened(nursery, server, tmp_path, embedded=True)
+        with the_server_of(roomy / "data") as server:
+            yield opened(nursery, server, roomy, embedded=True)
     except EmbeddedPostgresMissingError as missing:
         pytest.skip(str(missing))
 

@@ -48,9 +48,9 @@ def put(source: Path) -> Callable[[Path], None]:
 
 
 def test_a_restored_copy_is_refused_and_goes_on_when_the_newer_state_is_brought_back(
-    self_contained: Stage, tmp_path: Path
+    self_contained: Stage, roomy: Path
 ) -> None:
-    stage, backup, newer = self_contained, tmp_path / "backup", tmp_path / "newer"
+    stage, backup, newer = self_contained, roomy / "backup", roomy / "newer"
     record(stage, "before the backup")
     at_rest(stage, lambda folder: copy(folder, backup))
     record(stage, "after the backup")
@@ -65,9 +65,9 @@ def test_a_restored_copy_is_refused_and_goes_on_when_the_newer_state_is_brought_
 
 
 def test_a_base_backup_of_a_running_server_goes_on_when_it_is_rolled_forward_with_its_wal(
-    self_contained: Stage, tmp_path: Path
+    self_contained: Stage, roomy: Path
 ) -> None:
-    stage, backup, wal = self_contained, tmp_path / "backup", tmp_path / "wal"
+    stage, backup, wal = self_contained, roomy / "backup", roomy / "wal"
     record(stage, "before the backup")
     label = base_backup(stage, backup)
     record(stage, "after the backup")

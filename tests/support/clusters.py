@@ -37,11 +37,18 @@ def a_made_cluster() -> Iterator[Path]:
 
 
 @contextmanager
+def a_folder_for_servers() -> Iterator[Path]:
+    """A folder in memory where there is room, through which a server's own user can pass."""
+    with TemporaryDirectory(prefix="consent-ledger-data-", dir=roomy_memory()) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@contextmanager
 def a_data_folder(made: Path) -> Iterator[Path]:
     """A data folder for the program, with a copy of this cluster in it; gone with the block."""
     from service.wiring.database import embedded_directory  # noqa: PLC0415 - see above
 
-    with TemporaryDirectory(prefix="consent-ledger-data-", dir=roomy_memory()) as folder:
-        Path(folder).chmod(0o711)  # the server's own user has to pass through
-        subprocess.run(["cp", "-a", made, embedded_directory(Path(folder))], check=True)
-        yield Path(folder)
+    with a_folder_for_servers() as folder:
+        subprocess.run(["cp", "-a", made, embedded_directory(folder)], check=True)
+        yield folder

@@ -24,6 +24,8 @@ from service.wiring.embedded.server import (
     EmbeddedPostgresMissingError,
     throw_away,
 )
+from tests.support.clusters import a_throw_away_server
+from tests.support.memory import roomy_memory
 
 pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="there is no wheel for this Python")
 
@@ -53,7 +55,7 @@ Process = subprocess.Popen[str]
 @pytest.fixture
 def new_place() -> Iterator[Path]:
     """Where a server's directory may be made; nothing is left of it."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=roomy_memory()) as folder:
         yield Path(folder) / "postgres"
         shut_down(Path(folder) / "postgres" / "data")
 
@@ -61,7 +63,7 @@ def new_place() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def made() -> Iterator[Path]:
     """A directory with data, not running, to copy."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=roomy_memory()) as folder:
         EmbeddedPostgres.start(Path(folder) / "postgres", durable=False).stop()
         yield Path(folder) / "postgres"
 
@@ -76,7 +78,7 @@ def place(new_place: Path, made: Path) -> Path:
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmbeddedPostgres]:
     """A server that is only looked at, with the settings it has in production."""
-    with throw_away(durable=True) as server:
+    with a_throw_away_server(durable=True) as server:
         yield server
 
 
