@@ -1,7 +1,8 @@
 """What every test may ask for: databases, and leave to take long."""
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis as _hypothesis  # noqa: F401 - else its plugin does at the end, when CPython 3.11 may fail to compile it
@@ -16,6 +17,17 @@ from tests.support.program_nursery import Nursery, a_nursery
 os.environ.setdefault("CONSENT_LEDGER_ALLOW_VOLATILE_DATABASE", "true")
 
 LONG = ("soak", "fuzz", "interop")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected lives to the end: the garbage collector need not look at it, ever."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
