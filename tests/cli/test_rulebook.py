@@ -96,7 +96,7 @@ def test_what_is_refused_is_one_line_with_the_place_and_the_reason(told: Told, t
     ("content", "says"),
     [
         (b"", "line 1, column 1"),
-        (b'{"schema": 1,\n}', "line 2, column 1"),
+        (b'{"schema": 1,\n"name"}', "line 2, column 7"),
         (b'{"schema": 1, "schema": 1}', "a key stands twice"),
         (b"\xff\xfe", "not JSON"),
         (b"[" * 100_000, "not the JSON"),
