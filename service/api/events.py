@@ -23,7 +23,7 @@ from service.api.bodies import (
 from service.api.callers.principal import WRITES, Principal, require_scope
 from service.api.callers.quotas import Allowance
 from service.api.duplex import Duplex, pipelined
-from service.api.limits import ITEMS_MAX
+from service.api.limits import ITEMS_MAX, JSON_DEPTH_MAX
 from service.api.problems import ApiError, problem_of
 from service.api.services import asked_by
 from service.api.times import rfc3339
@@ -148,7 +148,7 @@ def _read(item: object, permit: Permit) -> SubmittedEvent | Exception:
 
 def _read_line(line: bytes, permit: Permit) -> SubmittedEvent | Exception:
     try:
-        return _read(parse_strict(line), permit)
+        return _read(parse_strict(line, max_depth=JSON_DEPTH_MAX), permit)
     except FormatError as refusal:
         return refusal
 

@@ -12,6 +12,7 @@ from msgspec import UNSET, structs
 
 from service.core.bundle import Bundle, parse_bundle
 from service.core.errors import QuestionError
+from service.core.events.parsing import EVIDENCE_DEPTH_MAX
 from service.core.law.standing import EMPTY, encode_standing
 from service.core.token import decode_base64url
 from service.core.verdict import Verdict
@@ -259,3 +260,12 @@ async def test_a_standing_changed_behind_the_back_changes_no_proof() -> None:
     verdict = await proved(ledger, ledger.ask(LEFT))
     assert verdict.answer is not None
     assert verdict.answer.reason_code == "WITHDRAWN"
+
+
+async def test_evidence_as_deep_as_is_recorded_is_shown_by_a_bundle() -> None:
+    ledger, evidence = await SmallLedger().begin("acme"), dict[str, object]()
+    for _ in range(EVIDENCE_DEPTH_MAX - 1):
+        evidence = {"a": evidence}
+    await ledger.record("consent_granted", "jane@example.org", **GRANT | {"evidence": evidence})
+    raw = await ledger.proofs.bundle(ledger.address("jane@example.org"), disclose=True)
+    assert verify_bundle(raw, verifiers=[ledger.keys.signer.verifier]).verified

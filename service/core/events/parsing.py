@@ -56,6 +56,9 @@ SubmittedEvent = (
 )
 
 EVIDENCE_BYTES_MAX: Final = 16 * 1024
+EVIDENCE_DEPTH_MAX: Final = 16
+"""Containers within each other. A bundle shows evidence inside five others, and is read down to 32."""
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_MS: Final = 631_152_000_000  # 1990-01-01T00:00:00Z: before it, nobody mailed at scale
 
@@ -155,6 +158,13 @@ def _check_evidence(evidence: dict[str, Any]) -> None:
         raise EventError("this is not JSON", pointer="/evidence", code="type") from None
     if size > EVIDENCE_BYTES_MAX:
         raise EventError("evidence is larger than 16 KiB", pointer="/evidence", code="too_large")
+    if _is_deeper(evidence, EVIDENCE_DEPTH_MAX):
+        raise EventError("evidence is nested deeper than 16 levels", pointer="/evidence", code="value")
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return items is not None and (levels == 0 or any(_is_deeper(item, levels - 1) for item in items))
 
 
 def _check_encodable(value: str, pointer: str) -> None:
