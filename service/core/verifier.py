@@ -31,10 +31,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import UNSET
 
-from service.core.bundle import Bundle, parse_bundle, signed_message, split_hashes
-from service.core.checkpoint import Checkpoint, open_held
-from service.core.errors import LedgerError, ProofError, SignatureError
-from service.core.merkle import verify_consistency
+from service.core.bundle import Bundle, parse_bundle, signed_message
+from service.core.checkpoint import Checkpoint
+from service.core.errors import LedgerError, SignatureError
 from service.core.notes import Verifier
 from service.core.policy import Policy
 from service.core.stamps import Stamped
@@ -46,6 +45,7 @@ from service.core.verify_signed import (
     LogKeys,
     Trust,
     check_anchors,
+    check_held,
     log_keys,
     note_stamp_before,
     note_witnesses,
@@ -104,8 +104,8 @@ def _verify(
     signed = _check_signatures(bundle, trust, report)
     # (3) Consistency with a checkpoint held before.
     report.begin(3)
-    _check_consistency(bundle, signed, held, report)
-    check_anchors(bundle, signed.checkpoint, signed.keys, trust, report)
+    known = check_held(held, bundle, signed.checkpoint, signed.keys, report)
+    check_anchors(bundle, signed.checkpoint, known, signed.keys, trust, report)
     # (4) Entries.
     report.begin(4)
     shown = check_entries(bundle, signed.checkpoint.size, signed.checkpoint.root, report)
@@ -161,30 +161,3 @@ def _check_bundle_signature(bundle: Bundle, keys: Sequence[Verifier]) -> Ed25519
     except InvalidSignature as error:
         raise SignatureError("The bundle is not as it was signed.") from error
     return key
-
-
-def _check_consistency(bundle: Bundle, signed: _Signed, held: bytes | None, report: Report) -> None:
-    """Step 3. Raises `ProofError`."""
-    name = "consistency"
-    if held is None:
-        report.not_checked(name, "No earlier checkpoint was held: that the log only ever grew is not shown.")
-        return
-    known = open_held(held, bundle.origin, signed.keys.at)
-    new = signed.checkpoint
-    if known.size == new.size:
-        if known.root != new.root:
-            raise ProofError("Two roots were signed for one size: the log was forked. Keep both checkpoints.")
-        report.passed(name, "The checkpoint held is of the same size and root.")
-    elif known.size > new.size:
-        report.not_checked(name, "The checkpoint held is newer than this bundle.")
-        return
-    elif bundle.consistency is UNSET or bundle.consistency.size != known.size:
-        report.not_checked(
-            name, f"The bundle holds no proof from the checkpoint held, which is of size {known.size}."
-        )
-        return
-    else:
-        proof = split_hashes(bundle.consistency.proof)
-        verify_consistency(proof, size1=known.size, size2=new.size, root1=known.root, root2=new.root)
-        report.passed(name, f"The {known.size} entries known before are the beginning of these.")
-    report.anchored = True

@@ -155,8 +155,10 @@ def token_claims(
 def loaded_rulebook(body: bytes, packs: tuple[tuple[str, bytes], ...]) -> Rulebook:
     """A rulebook with those of its packs that are among these; the same bytes give the same one: it is kept.
 
-    What could need a pack that is not refuses to answer.
+    What could need a pack that is not refuses to answer. A rulebook that is not in canonical form is refused,
+    as a form is: readers of one document must not find two in it.
     """
+    parse_canonical(body)
     return load_rulebook(body, dict(packs), partial=True)
 
 

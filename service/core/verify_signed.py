@@ -17,10 +17,10 @@ from typing import Self
 from msgspec import UNSET
 
 from service.core.bundle import Bundle, ShownAnchor, split_hashes
-from service.core.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
+from service.core.checkpoint import Checkpoint, open_checkpoint, open_held, parse_checkpoint
 from service.core.cosignatures import ED25519
 from service.core.entries import SuccessionEntry, decode_entry
-from service.core.errors import ProofError, SignatureError
+from service.core.errors import LedgerError, ProofError, SignatureError
 from service.core.merkle import verify_consistency
 from service.core.notes import Attested, Verifier, parse_note
 from service.core.policy import Policy
@@ -90,7 +90,7 @@ def log_keys(bundle: Bundle, trust: Trust, report: Report) -> LogKeys:
             raise SignatureError(f"The key given is of {named}, and this bundle of {bundle.origin}.")
         if history is not None and not set(history.keys) & set(pinned):
             raise SignatureError("The log's keys do not lead to or from one that the caller trusts.")
-        return LogKeys(pinned, history)
+        return LogKeys(pinned if history is not None else _first_of(bundle, pinned), history)
     own = log_key(genesis_of(bundle)) if history is None else history.current
     report.not_checked(
         "key pinned",
@@ -98,6 +98,18 @@ def log_keys(bundle: Bundle, trust: Trust, report: Report) -> LogKeys:
         f" Compare it with what the operator publishes: {own.vkey}",
     )
     return LogKeys((own,), history)
+
+
+def _first_of(bundle: Bundle, pinned: tuple[Verifier, ...]) -> tuple[Verifier, ...]:
+    """The one that the log began with, and that nothing says it gave up; a garbled genesis is for step 4."""
+    try:
+        genesis = genesis_of(bundle)
+    except LedgerError:
+        return pinned
+    first = tuple(key for key in pinned if key.vkey == genesis.vkey)
+    if not first:
+        raise SignatureError("The log began with another key than the one trusted, and shows no succession.")
+    return first
 
 
 def cosigners(attested: Sequence[Attested]) -> list[Verifier]:
@@ -121,14 +133,49 @@ def note_witnesses(
     report.passed("witnesses", counted)
 
 
+def check_held(
+    held: bytes | None, bundle: Bundle, new: Checkpoint, keys: LogKeys, report: Report
+) -> Checkpoint | None:
+    """The first part of step 3: consistency with a checkpoint held. Returns that. Raises `ProofError`."""
+    name = "consistency"
+    if held is None:
+        report.not_checked(name, "No earlier checkpoint was held: that the log only ever grew is not shown.")
+        return None
+    known = open_held(held, bundle.origin, keys.at)
+    if known.size == new.size:
+        _require_one_root(known, new)
+        report.passed(name, "The checkpoint held is of the same size and root.")
+    elif known.size > new.size:
+        report.not_checked(name, "The checkpoint held is newer than this bundle.")
+        return known
+    elif bundle.consistency is UNSET or bundle.consistency.size != known.size:
+        report.not_checked(
+            name, f"The bundle holds no proof from the checkpoint held, which is of size {known.size}."
+        )
+        return known
+    else:
+        proof = split_hashes(bundle.consistency.proof)
+        verify_consistency(proof, size1=known.size, size2=new.size, root1=known.root, root2=new.root)
+        report.passed(name, f"The {known.size} entries known before are the beginning of these.")
+    report.anchored = True
+    return known
+
+
 def check_anchors(
-    bundle: Bundle, checkpoint: Checkpoint, keys: LogKeys, trust: Trust, report: Report
+    bundle: Bundle,
+    checkpoint: Checkpoint,
+    held: Checkpoint | None,
+    keys: LogKeys,
+    trust: Trust,
+    report: Report,
 ) -> None:
     """The last part of step 3. Raises `ProofError`, also where no checkpoint shown meets a policy."""
     for anchor in bundle.anchors if bundle.anchors is not UNSET else ():
         known, attested = keys.open(anchor.checkpoint.encode(), bundle.origin, trust.witnesses)
         _require_extended(known, checkpoint, anchor)
-        if known.size < checkpoint.size:
+        if held is not None and held.size == known.size:
+            _require_one_root(held, known)
+        if known.size < checkpoint.size or not report.witnessed:
             note_witnesses(attested, trust, report, size=known.size)
         if anchor.timestamp is not UNSET:
             _note_timestamp(known, anchor.timestamp, trust, report)
@@ -155,6 +202,11 @@ def _history(bundle: Bundle, report: Report) -> KeyHistory | None:
         raise ProofError("A succession of another kind is shown as one of keys.")
     report.passed("successions", f"The log's key gave way {len(entries)} time(s), signed by both keys.")
     return history
+
+
+def _require_one_root(held: Checkpoint, shown: Checkpoint) -> None:
+    if held.root != shown.root:
+        raise ProofError("Two roots were signed for one size: the log was forked. Keep both checkpoints.")
 
 
 def _require_extended(known: Checkpoint, new: Checkpoint, anchor: ShownAnchor) -> None:

@@ -1,14 +1,16 @@
 """Steps 5 to 7 of the verification: whose histories are shown, that they are whole, that none is missing."""
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import Final
 
 from msgspec import UNSET
 
 from service.core.bundle import Bundle, ShownSubject, read_map_proof
 from service.core.entries import ErasureEntry, GenesisEntry
 from service.core.errors import ProofError
-from service.core.events import RecordedEvent
+from service.core.events import CONFIGURING, RecordedEvent
 from service.core.events.configuration import BusinessTransferred, SenderRenamed
 from service.core.history import (
     Erasure,
@@ -24,6 +26,13 @@ from service.core.prefix_map import verify_map
 from service.core.records import head_value, secret_commitment, subject_key
 from service.core.verdict import Report
 from service.core.verify_entries import Chain, Shown
+
+_CANONICAL: Final = {
+    "email": re.compile(r"[^\x00- A-Z\x7f@]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"),
+    "phone": re.compile(r"\+[1-9][0-9]{3,14}"),
+    "sender": re.compile(r"[a-z0-9][a-z0-9._-]{0,63}"),
+}
+"""What every canonical address looks like. Under another spelling an operator could keep another history."""
 
 
 def check_keys(bundle: Bundle, genesis: GenesisEntry, report: Report) -> None:
@@ -65,6 +74,8 @@ def _check_roles(bundle: Bundle) -> None:
                 raise ProofError("It is not said whose history is shown.")
         elif (subject.address.kind == "sender") != (subject.role == "sender"):
             raise ProofError("A subject is shown in a part its kind cannot play.")
+        elif not _CANONICAL[subject.address.kind].fullmatch(subject.address.value):
+            raise ProofError("An address is not shown in its canonical form.")
 
 
 def check_map(bundle: Bundle, shown: Shown, report: Report) -> None:
@@ -89,8 +100,11 @@ def check_events(bundle: Bundle, shown: Shown, report: Report) -> list[Part]:
     parts = [
         _part(subject, chain, notices) for subject, chain in zip(bundle.subjects, shown.chains, strict=True)
     ]
+    _check_counterparts(parts)
     _check_times(shown)
     events = [event for subject in bundle.subjects for event in subject.events]
+    if len({event.index for event in events}) != len(events):
+        raise ProofError("An event is shown in two histories.")
     report.passed("events", f"{len(events)} event(s) can be read, and follow each other in time.")
     emptied = {event.index for event in events if event.event is UNSET}
     if any(emptied.isdisjoint(notice.indices) for notice in notices.values()):
@@ -160,7 +174,7 @@ def _part(subject: ShownSubject, chain: Chain, notices: dict[int, ErasureEntry])
             covering.add(_covering(event.index, notices))
         else:
             logged.append(logged_event(event.index, event.recorded_at_ms, event.record))
-            _check_named(subject, logged[-1].recorded)
+            _check_whose(subject, logged[-1].recorded)
     return Part(
         role=subject.role,
         subject_key=subject.subject_key,
@@ -171,17 +185,32 @@ def _part(subject: ShownSubject, chain: Chain, notices: dict[int, ErasureEntry])
     )
 
 
-def _check_named(subject: ShownSubject, recorded: RecordedEvent) -> None:
-    """A sender's events name it in clear, so its history is its own even where no secret is disclosed."""
+def _check_whose(subject: ShownSubject, recorded: RecordedEvent) -> None:
+    """Events of senders stand in histories of senders, and name them in clear.
+
+    So a sender's history is its own even where no secret is disclosed.
+    """
+    event = recorded.event
+    if isinstance(event, CONFIGURING) != (subject.role == "sender"):
+        raise ProofError("An event is shown in a history that is not of its kind.")
     if subject.role != "sender" or subject.address is None:
         return
-    event = recorded.event
     if isinstance(event, SenderRenamed | BusinessTransferred):
         named: str | None = event.from_sender if recorded.role == "from" else event.to_sender
     else:
         named = event.sender
     if named != subject.address.value:
         raise ProofError("An event of another sender is shown.")
+
+
+def _check_counterparts(parts: Iterable[Part]) -> None:
+    """Where a sender's event names another sender, it names the key of that one's history too."""
+    keys = {part.name: part.subject_key for part in parts if part.name is not None}
+    for event in (logged.recorded for part in parts for logged in part.logged):
+        if isinstance(event.event, SenderRenamed | BusinessTransferred):
+            other = event.event.to_sender if event.role == "from" else event.event.from_sender
+            if keys.get(other, event.counterpart) != event.counterpart:
+                raise ProofError("Another sender's history is shown than the one an event leads to.")
 
 
 def _covering(index: int, notices: dict[int, ErasureEntry]) -> int:
@@ -206,7 +235,6 @@ def _erasure(
 
 def _check_times(shown: Shown) -> None:
     """Recorded times never go back along the log."""
-    events = sorted((event.index, event.recorded_at_ms) for chain in shown.chains for event in chain.events)
-    times = [shown.genesis.recorded_at_ms, *(time for _, time in events), shown.epoch.recorded_at_ms]
+    times = [shown.entries[index].recorded_at_ms for index in sorted(shown.entries)]
     if any(later < earlier for earlier, later in pairwise(times)):
         raise ProofError("A recorded time goes back.")

@@ -15,6 +15,7 @@ from tests.support.plain_reader.bundles import failing_step as plain_failing_ste
 
 # What step 9 finds only by making the answer again, which the second reader does not.
 BY_THE_ANSWER_ALONE = {
+    "answer-left-out",
     "campaign-left-out",
     "decision-turned-round-without-a-token",
     "decision-without-question",

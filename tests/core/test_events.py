@@ -78,6 +78,14 @@ def event(kind: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {name: value for name, value in full.items() if value is not None}
 
 
+def nested(levels: int) -> dict[str, Any]:
+    """So many objects within each other."""
+    value: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
 def body_of(obj: dict[str, Any], role: str = "address", other: str | None = None) -> dict[str, object]:
     """What would be hashed of an event."""
     return record_body(parse_event(obj), role, other)
@@ -93,10 +101,11 @@ def test_every_type_is_read_the_same_from_json_and_from_bytes(kind: str) -> None
 def test_a_recorded_body_says_again_what_was_submitted(kind: str) -> None:
     parsed = parse_event(event(kind))
     for participant in participants(parsed):
-        body = record_body(parsed, participant.role, ID)
+        other = None if participant.role in ("address", "sender") else ID
+        body = record_body(parsed, participant.role, other)
         recorded = recorded_from_body(msgspec.json.decode(canonical_json(body)))
         assert recorded.type == kind
-        assert (recorded.role, recorded.counterpart) == (participant.role, ID)
+        assert (recorded.role, recorded.counterpart) == (participant.role, other)
         again = record_body(recorded.event, recorded.role, recorded.counterpart)
         assert again == body
 
@@ -139,6 +148,7 @@ REFUSED = {
     "a purchase from nobody": (event("purchase", sender=None), "/seller", "missing"),
     "a change to the same address": (event("address_changed", to=JANE), "/to", "value"),
     "half a change": (event("address_changed", to=None), "/to", "missing"),
+    "evidence in 17 levels": (event("purchase", evidence=nested(17)), "/evidence", "value"),
     "evidence of 17 KiB": (event("purchase", evidence={"x": "y" * 17_000}), "/evidence", "too_large"),
     "half a character": (event("purchase", external_id="\ud800"), "/external_id", "value"),
     "a list": ([], "", "type"),
@@ -219,6 +229,9 @@ BAD_BODIES: dict[str, dict[str, Any]] = {
     "a short counterpart": {"counterpart": "ab"},
     "a mark that is no boolean": {"imported": 1},
     "an unknown field": {"colour": "purple"},
+    "a role of another type": {"role": "new", "counterpart": ID},
+    "a counterpart without a role": {"counterpart": ID},
+    "a time without its T": {"occurred_at": "2026-01-01 00:00:00.000Z"},
 }
 
 
@@ -226,6 +239,13 @@ BAD_BODIES: dict[str, dict[str, Any]] = {
 def test_a_body_that_was_never_written_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(EventError):
         recorded_from_body(body_of(event("purchase")) | change)
+
+
+@pytest.mark.parametrize("change", [{"role": None}, {"role": "other"}, {"to": JANE}], ids=str)
+def test_a_recorded_move_says_which_side_it_is_of_and_no_address(change: dict[str, Any]) -> None:
+    body = record_body(parse_event(event("address_changed")), "new", ID)
+    with pytest.raises(EventError):
+        recorded_from_body(body | change)
 
 
 FORM: dict[str, Any] = {

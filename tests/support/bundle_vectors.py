@@ -46,6 +46,7 @@ from tests.support.edits import (
 )
 from tests.support.forgery import Edit, failing_step, forged, run, world
 from tests.support.memory_campaigns import proved_lines
+from tests.support.operator_vectors import HANDED
 from tests.support.small_ledger import SmallLedger
 from tests.support.trusted_world import (
     WITNESS,
@@ -178,6 +179,10 @@ def vectors() -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, _vector(forged(bundles[line], edit, ledger=ledger))
     yield from _trusted()
     yield "signed-by-another-key", _vector(forged(world().history, lambda _: None, OTHER_KEYS.signer))
+    for name, make in HANDED.items():
+        handed = make()
+        yield name, _vector(handed.raw, handed.held, keys=handed.keys)
+    yield "opening-of-another-length", _vector(_with_a_short_opening())
     for name, respell in MISSPELLED.items():
         yield name, _vector(respell(world().history.decode()).encode())
 
@@ -220,6 +225,12 @@ def _event_as_leaf(bundle: dict[str, Any]) -> dict[str, Any]:
     row = lines()[0].store.entries.get(index, lines()[0].store.version)
     assert row is not None
     return {"index": index, "entry": base64.b64encode(row.entry).decode()}
+
+
+def _with_a_short_opening() -> bytes:
+    """31 bytes and one padding character more are as many characters as 32 bytes."""
+    shown = json.loads(world().history)["subjects"][0]["events"][0]["opening"]
+    return world().history.replace(shown.encode(), base64.b64encode(b"\1" * 31))
 
 
 def _recounted(event: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from service.core.events.forms import Box, Form, form_bytes, form_id, parse_form
 from service.core.events.parsing import (
+    CONFIGURING,
     EVIDENCE_BYTES_MAX,
     SubmittedEvent,
     check_times,
@@ -21,6 +22,7 @@ from service.core.events.recording import (
 from service.core.events.values import AddressInput
 
 __all__ = [
+    "CONFIGURING",
     "EVIDENCE_BYTES_MAX",
     "LEDGER_SUBJECT",
     "AddressInput",

@@ -27,7 +27,7 @@ from msgspec import Struct
 from service.core.errors import EventError
 from service.core.events import configuration as c
 from service.core.events import vocabulary as v
-from service.core.events.parsing import SubmittedEvent, convert_event, milliseconds
+from service.core.events.parsing import CONFIGURING, SubmittedEvent, convert_event, milliseconds
 
 LEDGER_SUBJECT: Final = "ledger"
 """The sender subject that stands for the ledger itself: its configuration is this subject's chain."""
@@ -136,28 +136,30 @@ def recorded_from_body(body: dict[str, Any]) -> RecordedEvent:
     counterpart = fields.pop("counterpart", None)
     imported = fields.pop("imported", False)
     declared = fields.get("occurred_at")
-    if not (isinstance(declared, str) and len(declared) == _STAMP_CHARS and declared[-1] == "Z"):
+    if not (isinstance(declared, str) and len(declared) == _STAMP_CHARS and declared[10::13] == "TZ"):
         raise EventError("not a recorded time", pointer="/occurred_at", code="value")
     fields["source_event_id"] = _PLACEHOLDER
     event = convert_event(fields)
-    if role is None:
-        role = "sender" if isinstance(event, _SENDER_TYPES) else "address"
-    elif role not in ("other", "old", "new", "from", "to"):
-        raise EventError("not a role", pointer="/role", code="value")
-    if not isinstance(imported, bool) or not (counterpart is None or _is_key(counterpart)):
+    if isinstance(event, v.AddressChanged) and (event.from_address or event.to_address):
+        raise EventError("a record of a move holds no address", code="unknown_field")
+    if role not in _ROLES.get(type(event), _PLAIN if isinstance(event, CONFIGURING) else _PERSONAL):
+        raise EventError("not a role of this event", pointer="/role", code="value")
+    named = counterpart is not None
+    if not isinstance(imported, bool) or (named and (role is None or not _is_key(counterpart))):
         raise EventError("not a recorded mark", code="value")
+    if role is None:
+        role = "sender" if isinstance(event, CONFIGURING) else "address"
     return RecordedEvent(event, milliseconds(event.occurred_at), role, counterpart, imported)
 
 
-_SENDER_TYPES: Final = (
-    c.SenderRegistered,
-    c.FormPublished,
-    c.RulebookPublished,
-    c.KeyRotated,
-    c.CampaignChecked,
-    c.ExportCreated,
-    c.ExportDownloaded,
-)
+_PLAIN: Final = (None,)
+_PERSONAL: Final = (None, "other")
+_ROLES: Final[dict[type, tuple[str | None, ...]]] = {
+    v.AddressChanged: ("old", "new"),
+    c.SenderRenamed: ("from", "to"),
+    c.BusinessTransferred: ("from", "to"),
+}
+"""The roles of events that are never plain; others are, or stand in the chain of an other address too."""
 
 
 def _is_key(value: object) -> bool:

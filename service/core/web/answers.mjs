@@ -52,12 +52,24 @@ export async function checkToken(bundle, { root, size }, rulebook, signer) {
   await checkSignature(signer.publicKey, unbase64(token.signature), utf8(message), "token-signature");
 }
 
+const RECORD = ["event", "origin", "prev", "schema", "seq", "subject"];
+
+/** That a record, shown whole, has the fields of one of this log. */
+function checkRecord({ evidence = "0".repeat(64), ...record }, origin) {
+  require(Object.keys(record).sort().join() === RECORD.join(), "no-campaign");
+  require(record.schema === 1 && record.origin === origin, "no-campaign");
+  require(Number.isInteger(record.seq) && record.seq >= 0, "no-campaign");
+  const hashed = [evidence, record.prev, record.subject];
+  require(hashed.every((hash) => typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash)), "no-campaign");
+  require(record.event !== null && typeof record.event === "object" && !Array.isArray(record.event), "no-campaign");
+}
+
 /** The answer is that line of the campaign shown; of how many. */
 export async function checkCampaignLine(bundle, schema) {
   const { decision, origin, question } = bundle;
   const { epoch, event, line, proof } = bundle.campaign;
   const { record } = event;
-  require(record.schema === 1 && record.origin === origin, "no-campaign");
+  checkRecord(record, origin);
   const { event: said } = readEvent(record.event, schema);
   require(said.type === "campaign_checked", "no-campaign");
   const [from, to] = [said.from_position, said.to_position];

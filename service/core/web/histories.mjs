@@ -4,6 +4,7 @@ import { ZERO, hex, require, unbase64 } from "./bytes.mjs";
 import { writeJson } from "./canonical.mjs";
 import { eventEntry } from "./entries.mjs";
 import { chained, commitment, evidenceHash, headValue } from "./hashing.mjs";
+import { isOfSenders } from "./law-events.mjs";
 
 export const FACTS_MAX = 64;
 
@@ -76,21 +77,26 @@ export function checkErasures(bundle, entries) {
   return { emptied, newest };
 }
 
-/** A sender's events name it in clear. */
-export function checkNames(subject) {
-  if (subject.role !== "sender") return;
-  for (const { event } of subject.events) {
-    if (event === undefined) continue;
-    const passing = event.type === "sender_renamed" || event.type === "business_transferred";
-    const named = passing ? (event.role === "from" ? event.from : event.to) : event.sender;
-    require(named === subject.address.value, "another-sender");
+/** Events of senders stand in histories of senders: they name them in clear, and where they lead the key too. */
+export function checkNames({ subjects }) {
+  const senders = subjects.filter(({ role }) => role === "sender");
+  const keys = new Map(senders.map(({ address, subject_key: key }) => [address.value, key]));
+  for (const { address, events, role } of subjects) {
+    for (const { event } of events) {
+      if (event === undefined) continue;
+      require(isOfSenders(event.type) === (role === "sender"), "another-kind-of-history");
+      if (role !== "sender") continue;
+      const passing = event.type === "sender_renamed" || event.type === "business_transferred";
+      const [named, other] = event.role === "from" ? [event.from, event.to] : [event.to, event.from];
+      require((passing ? named : event.sender) === address.value, "another-sender");
+      require(!passing || !keys.has(other) || keys.get(other) === event.counterpart, "another-sender");
+    }
   }
 }
 
-export function checkTimes(bundle, genesis, epoch) {
-  const events = bundle.subjects.flatMap((subject) => subject.events);
-  events.sort((one, two) => one.index - two.index);
-  const times = [genesis.time, ...events.map((event) => BigInt(event.recorded_at_ms)), epoch.time];
+/** Recorded times never go back along the log. */
+export function checkTimes(entries) {
+  const times = [...entries].sort(([one], [two]) => (one < two ? -1 : 1)).map(([, entry]) => entry.time);
   require(times.every((time, place) => place === 0 || times[place - 1] <= time), "time-goes-back");
 }
 

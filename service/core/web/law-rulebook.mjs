@@ -1,10 +1,9 @@
 // The rulebook: which packs are in force, and what the house has settled itself. schemas/decision.md, "Rulebook".
 
 import { require } from "./bytes.mjs";
-import { writeJson } from "./canonical.mjs";
+import { readCanonical } from "./canonical.mjs";
 import { DAY_MS, FIRST_DAY, LAST_DAY, dayOf, lastOfYear, readDay, writeDay } from "./law-calendar.mjs";
 import { FIGURES, readPack } from "./law-packs.mjs";
-import { Unknown } from "./law-toml.mjs";
 import { checkShape, withDefaults } from "./shapes.mjs";
 
 const EVERYWHERE = ["stop.grace_business_days", "consent.max_idle_months", "consent.refresh_months"];
@@ -232,8 +231,7 @@ class Rulebook {
  * Refuses one that no ledger would publish; throws `Unknown` where it, or a pack, is in another language than this.
  */
 export function readRulebook(text, texts, schema) {
-  const given = JSON.parse(text);
-  if (writeJson(given) !== text) throw new Unknown("rulebook");
+  const given = readCanonical(text);
   require(checkedAs(given, schema), "rulebook-invalid");
   const document = withDefaults(given, schema, schema);
   const packs = new Map();

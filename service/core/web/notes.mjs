@@ -9,8 +9,8 @@ export const COSIGNATURE = 4;
 const NOTE_BYTES_MAX = 1_000_000;
 const SIGNATURES_MAX = 100;
 const SIZE_MAX = 2n ** 63n - 1n;
-const VKEY = /^([^\s+\u0000-\u001f\u007f]{1,255})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/u;
-const SIGNATURE_LINE = /^\u2014 ([^\s+\u0000-\u001f\u007f]{1,255}) (\S+)$/u;
+const VKEY = /^([^\p{White_Space}+\u0000-\u001f\u007f]{1,255})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/u;
+const SIGNATURE_LINE = /^\u2014 ([^\p{White_Space}+\u0000-\u001f\u007f]{1,255}) (\S+)$/u;
 
 export async function readKey(vkey) {
   const found = VKEY.exec(vkey);
@@ -26,6 +26,7 @@ async function checkLine(key, signature, text) {
   if (key.kind === ED25519) return checkSignature(key.publicKey, signature, utf8(text), "note-signature");
   require(signature.length === 72, "note-signature");
   const time = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0);
+  require(time < 2n ** 63n, "note-signature");
   const message = utf8(`cosignature/v1\ntime ${time}\n${text}`);
   return checkSignature(key.publicKey, signature.subarray(8), message, "note-signature");
 }

@@ -26,6 +26,13 @@ import { checkConsistency, checkEntries, checkMap } from "./trees.mjs";
 
 const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
 
+/** What every canonical address looks like; under another spelling an operator could keep another history. */
+const CANONICAL = {
+  email: /^[^\u0000- A-Z\u007f@]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+$/u,
+  phone: /^\+[1-9][0-9]{3,14}$/,
+  sender: /^[a-z0-9][a-z0-9._-]{0,63}$/,
+};
+
 export const STEPS = [
   "format",
   "signatures",
@@ -95,6 +102,7 @@ class Verification {
       require(own[0].kind === ED25519 && own[0].name === bundle.origin, "keys-of-other-logs");
       this.notChecked("key-not-pinned", { vkey: own[0].vkey });
     }
+    if (row === null) own = firstOf(own, genesis);
     this.keysAt = row === null ? () => own : row.at;
     this.witnesses = known.filter((key) => key.kind === COSIGNATURE);
     this.checkpoint = await this.open(bundle.checkpoint);
@@ -122,21 +130,22 @@ class Verification {
   }
 
   async consistency() {
-    await this.consistencyWithHeld();
+    const held = this.held === null ? null : await this.open(this.held);
+    await this.consistencyWithHeld(held);
     for (const { checkpoint, proof, timestamp } of this.bundle.anchors ?? []) {
       const anchor = await this.open(checkpoint);
       const { size, root } = this.checkpoint;
       require(anchor.size <= size, "anchor-newer");
       await checkConsistency(anchor.size, size, anchor.root, root, hashes(proof));
-      if (anchor.size < size) this.countWitnesses(anchor);
+      require(held === null || held.size !== anchor.size || same(held.root, anchor.root), "fork");
+      if (anchor.size < size || !this.witnessed) this.countWitnesses(anchor);
       if (timestamp !== undefined) this.notChecked("timestamp-not-checked");
     }
     if (this.witnesses.length > 0 && !this.witnessed) this.notChecked("not-witnessed");
   }
 
-  async consistencyWithHeld() {
-    if (this.held === null) return this.notChecked("nothing-held");
-    const held = await this.open(this.held);
+  async consistencyWithHeld(held) {
+    if (held === null) return this.notChecked("nothing-held");
     const { size, root } = this.checkpoint;
     const shown = this.bundle.consistency;
     if (held.size === size) {
@@ -198,6 +207,7 @@ class Verification {
     for (const { address, role } of subjects) {
       require(address !== null || role === "linked", "not-said-whose");
       require(address === null || (address.kind === "sender") === (role === "sender"), "wrong-part");
+      require(address === null || CANONICAL[address.kind].test(address.value), "not-canonical-address");
     }
     if (disclosed === null) return this.notChecked("secret-not-disclosed");
     const secret = unhex(disclosed);
@@ -224,10 +234,12 @@ class Verification {
 
   events() {
     const { emptied, newest } = checkErasures(this.bundle, this.read);
-    this.bundle.subjects.forEach(checkNames);
     this.parts = readHistories(this.bundle, newest, this.schemas.event);
-    checkTimes(this.bundle, this.genesis, this.epoch);
-    const count = this.bundle.subjects.reduce((sum, subject) => sum + subject.events.length, 0);
+    checkNames(this.bundle);
+    checkTimes(this.read);
+    const places = this.bundle.subjects.flatMap((subject) => subject.events.map((event) => event.index));
+    require(new Set(places).size === places.length, "in-two-histories");
+    const count = places.length;
     this.passed("events-whole", { count });
     if (emptied > 0) this.notChecked("events-erased", { count: emptied });
     checkClosed(this.bundle);
@@ -249,7 +261,7 @@ class Verification {
       this.notChecked("nothing-asked");
     } else {
       require(texts.has(this.rulebook), "rulebook-left-out");
-      const { packs } = JSON.parse(texts.get(this.rulebook));
+      const { packs } = readCanonical(texts.get(this.rulebook));
       require(texts.has(packs.common), "common-pack-left-out");
       allowed = new Set([...forms, this.rulebook, ...Object.values(packs)]);
     }
@@ -323,6 +335,20 @@ class Verification {
     }
     return undefined;
   }
+}
+
+/** Of the keys trusted the one that the log began with: no other took over where no succession is shown. */
+function firstOf(trusted, genesis) {
+  let first;
+  try {
+    first = genesis();
+  } catch {
+    return trusted; // a garbled genesis is for step 4 to find
+  }
+  if (first.type !== "genesis") return trusted;
+  const own = trusted.filter((key) => key.vkey === first.vkey);
+  require(own.length > 0, "began-with-another-key");
+  return own;
 }
 
 function keyOf(genesis) {

@@ -1,10 +1,28 @@
 """Step 7 of a bundle's verification: every history is whole, and everybody needed is there."""
 
+import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from tests.support.plain_reader.identities import ZERO, chained, committed, head_value, read_record
 from tests.support.plain_reader.texts import Json, require, unbase64, write_json
+
+TIME = r"(?!0000)[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{3}Z"
+PASSING = ("sender_renamed", "business_transferred")
+OF_SENDERS = (
+    *PASSING,
+    "campaign_checked",
+    "export_created",
+    "export_downloaded",
+    "form_published",
+    "key_rotated",
+    "rulebook_published",
+    "sender_registered",
+)
+
+
+def _is_sender(subject: Json, name: str | None) -> bool:
+    return bool(subject["role"] == "sender" and subject["address"]["value"] == name)
 
 
 def event_entry(event: Json, commitment: bytes) -> bytes:
@@ -81,7 +99,7 @@ class Histories:
                 covered = max(covered, self._excused(index))
                 continue
             record = read_record(self.records[key][index])
-            self._check_named(subject, record["event"])
+            self._check_whose(subject, record["event"])
             held.append((index, event["recorded_at_ms"], record["event"]))
         require(all(index > covered for index, _, _ in held), "part of a history was kept")
 
@@ -100,12 +118,19 @@ class Histories:
         for notice in self.notices.values():
             require(self.emptied & set(notice["indices"]), "a notice that explains nothing")
 
-    @staticmethod
-    def _check_named(subject: Json, event: Json) -> None:
+    def _check_whose(self, subject: Json, event: Json) -> None:
+        require(re.fullmatch(TIME, event["occurred_at"]), "another spelling of a time")
+        roles = {"address_changed": ("old", "new")} | dict.fromkeys(PASSING, ("from", "to"))
+        plain = (None,) if event["type"] in OF_SENDERS else (None, "other")
+        require(event.get("role") in roles.get(event["type"], plain), "another role")
+        require("counterpart" not in event or "role" in event, "a counterpart of nobody")
+        require((event["type"] in OF_SENDERS) == (subject["role"] == "sender"), "another kind of history")
         if subject["role"] == "sender":
             side = event.get("role", "sender")
-            named = event.get(side) if side in ("from", "to") else event.get("sender")
-            require(named == subject["address"]["value"], "another sender")
+            require(event.get(side) == subject["address"]["value"], "another sender")
+            other = event.get({"from": "to", "to": "from"}.get(side, ""))
+            keys = [each["subject_key"] for each in self.said["subjects"] if _is_sender(each, other)]
+            require(all(key == event["counterpart"] for key in keys), "another key")
 
     def check_closed(self, milliseconds: Callable[[str], int], through: int | None) -> None:
         """Everybody linked is shown, and nobody else. Events after index `through` lead nowhere."""

@@ -98,6 +98,7 @@ def _signed_at(key: Key, signature: bytes, text: str) -> int | None:
         key.check(signature, text.encode())
         return None
     time = int.from_bytes(signature[:8], "big")
+    require(time < 2**63, "no such time")
     key.check(signature[8:], f"cosignature/v1\ntime {time}\n{text}".encode())
     return time
 
