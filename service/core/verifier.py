@@ -104,7 +104,7 @@ def _verify(
     signed = _check_signatures(bundle, trust, report)
     # (3) Consistency with a checkpoint held before.
     report.begin(3)
-    known = check_held(held, bundle, signed.checkpoint, signed.keys, report)
+    known = check_held(held, bundle, signed.checkpoint, signed.keys, trust, report)
     check_anchors(bundle, signed.checkpoint, known, signed.keys, trust, report)
     # (4) Entries.
     report.begin(4)

@@ -134,14 +134,19 @@ def note_witnesses(
 
 
 def check_held(
-    held: bytes | None, bundle: Bundle, new: Checkpoint, keys: LogKeys, report: Report
+    held: bytes | None,
+    bundle: Bundle,
+    new: Checkpoint,
+    keys: LogKeys,
+    trust: Trust,
+    report: Report,
 ) -> Checkpoint | None:
     """The first part of step 3: consistency with a checkpoint held. Returns that. Raises `ProofError`."""
     name = "consistency"
     if held is None:
         report.not_checked(name, "No earlier checkpoint was held: that the log only ever grew is not shown.")
         return None
-    known = open_held(held, bundle.origin, keys.at)
+    known = open_held(held, bundle.origin, lambda size: [*keys.at(size), *trust.witnesses])
     if known.size == new.size:
         _require_one_root(known, new)
         report.passed(name, "The checkpoint held is of the same size and root.")

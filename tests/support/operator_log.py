@@ -1,7 +1,7 @@
 """A log as an operator could write it with programs of their own: records, times and entries as they please.
 
 `SmallLedger` records what the service admits. What a verifier must refuse beside that is made here, from the
-definitions of `schemas/README.md`: the log is sound, signed and proved, and only what it says is wrong.
+definitions of `schemas/`: the log is sound, signed and proved, and only what it says is wrong.
 """
 
 import base64

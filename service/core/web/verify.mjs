@@ -1,4 +1,4 @@
-// A bundle, verified step by step as schemas/README.md and schemas/decision.md have it. Written from those pages, not
+// A bundle, verified step by step as schemas/bundle.md and schemas/decision.md have it. Written from those pages, not
 // from the service.
 
 import { checkCampaignLine, checkToken, deriveAnswer, readHistories } from "./answers.mjs";

@@ -1,4 +1,4 @@
-"""A bundle, verified from `schemas/README.md` alone: all but making the answer again.
+"""A bundle, verified from `schemas/bundle.md` alone: all but making the answer again.
 
 Of step 9 it checks that the answer shown was given as the line of a campaign, where it is one.
 """
