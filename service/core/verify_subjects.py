@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Final
+from unicodedata import category, is_normalized
 
 from msgspec import UNSET
 
-from service.core.bundle import Bundle, ShownSubject, read_map_proof
+from service.core.bundle import Bundle, ShownAddress, ShownSubject, read_map_proof
 from service.core.entries import ErasureEntry, GenesisEntry
 from service.core.errors import ProofError
 from service.core.events import CONFIGURING, RecordedEvent
@@ -32,7 +33,11 @@ _CANONICAL: Final = {
     "phone": re.compile(r"\+[1-9][0-9]{3,14}"),
     "sender": re.compile(r"[a-z0-9][a-z0-9._-]{0,63}"),
 }
-"""What every canonical address looks like. Under another spelling an operator could keep another history."""
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Co", "Zs", "Zl", "Zp"})
+"""What every canonical address looks like, and the Unicode categories of what nobody sees in one.
+
+Under another spelling that looks the same an operator could keep another history.
+"""
 
 
 def check_keys(bundle: Bundle, genesis: GenesisEntry, report: Report) -> None:
@@ -74,8 +79,20 @@ def _check_roles(bundle: Bundle) -> None:
                 raise ProofError("It is not said whose history is shown.")
         elif (subject.address.kind == "sender") != (subject.role == "sender"):
             raise ProofError("A subject is shown in a part its kind cannot play.")
-        elif not _CANONICAL[subject.address.kind].fullmatch(subject.address.value):
+        elif not _is_canonical(subject.address):
             raise ProofError("An address is not shown in its canonical form.")
+
+
+def _is_canonical(address: ShownAddress) -> bool:
+    value = address.value
+    return bool(_CANONICAL[address.kind].fullmatch(value)) and (
+        value.isascii()
+        or (
+            is_normalized("NFC", value)
+            and value == value.lower()
+            and _UNSEEN.isdisjoint(map(category, value))
+        )
+    )
 
 
 def check_map(bundle: Bundle, shown: Shown, report: Report) -> None:

@@ -78,11 +78,14 @@ def _cosigned_too_late() -> Handed:
     return _signed_besides(WITNESS.cosign(text, 2**63), WITNESS.verifier)
 
 
-def _in_another_spelling() -> Handed:
-    log = OperatorLog()
-    log.event("email", "Jane@Example.org", YES)
-    log.epoch()
-    return Handed(log.bundle(log.subject("address", "email", "Jane@Example.org")))
+def _spelled(address: str) -> Callable[[], Handed]:
+    def handed() -> Handed:
+        log = OperatorLog()
+        log.event("email", address, YES)
+        log.epoch()
+        return Handed(log.bundle(log.subject("address", "email", address)))
+
+    return handed
 
 
 def _kept_in_part() -> Handed:
@@ -170,7 +173,11 @@ ELSEWHERE = keys_from("main", "ledger.test/other/1").signer.verifier
 STRANGER = OTHER_KEYS.signer.verifier
 DEFAULTS: Json = {"double_opt_in": "not_used", "imported": False, "person": None}
 HANDED: dict[str, Callable[[], Handed]] = {
-    "address-in-another-spelling": _in_another_spelling,
+    "address-in-another-spelling": _spelled("Jane@Example.org"),
+    "address-composed": _spelled("ren\u00e9@example.org"),
+    "address-decomposed": _spelled("rene\u0301@example.org"),
+    "address-in-capitals-of-others": _spelled("\u00c9lise@example.org"),
+    "address-with-what-nobody-sees": _spelled("jane\u200b@example.org"),
     "anchor-against-a-held-checkpoint": _anchor_against_what_is_held,
     "anchor-of-the-same-size": _anchor_as_new,
     "answer-left-out": lambda: _under_a_rulebook(canonical_json(RULEBOOK).decode()),

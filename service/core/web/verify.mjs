@@ -32,6 +32,13 @@ const CANONICAL = {
   phone: /^\+[1-9][0-9]{3,14}$/,
   sender: /^[a-z0-9][a-z0-9._-]{0,63}$/,
 };
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Z}]/u;
+
+const isCanonical = ({ kind, value }) =>
+  CANONICAL[kind].test(value) &&
+  value === value.normalize("NFC") &&
+  value === value.toLowerCase() &&
+  !UNSEEN.test(value);
 
 export const STEPS = [
   "format",
@@ -207,7 +214,7 @@ class Verification {
     for (const { address, role } of subjects) {
       require(address !== null || role === "linked", "not-said-whose");
       require(address === null || (address.kind === "sender") === (role === "sender"), "wrong-part");
-      require(address === null || CANONICAL[address.kind].test(address.value), "not-canonical-address");
+      require(address === null || isCanonical(address), "not-canonical-address");
     }
     if (disclosed === null) return this.notChecked("secret-not-disclosed");
     const secret = unhex(disclosed);

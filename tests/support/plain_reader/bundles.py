@@ -4,6 +4,7 @@ Of step 9 it checks that the answer shown was given as the line of a campaign, w
 """
 
 import re
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +41,7 @@ CANONICAL = {
     "phone": r"\+[1-9][0-9]{3,14}",
     "sender": r"[a-z0-9][a-z0-9._-]{0,63}",
 }
+UNSEEN = {"Cc", "Cf", "Co", "Zs", "Zl", "Zp"}
 HASHES = {"prev_leaf_hash", "opening", "commitment", "evidence_hash"}
 LARGEST = 64 * 1024 * 1024
 
@@ -202,7 +204,10 @@ class Bundle:
             require(kind != "unknown" or each["role"] == "linked", "whose history?")
             require((kind == "sender") == (each["role"] == "sender"), "another role")
             if each["address"] is not None:
-                require(re.fullmatch(CANONICAL[kind], each["address"]["value"]), "not canonical")
+                value = each["address"]["value"]
+                require(re.fullmatch(CANONICAL[kind], value), "not canonical")
+                require(value == unicodedata.normalize("NFC", value) == value.lower(), "another spelling")
+                require(not {unicodedata.category(char) for char in value} & UNSEEN, "nobody sees it")
         if secret is None:
             return
         committed = sha256(b"clv1/ksub", bytes.fromhex(secret)).hex()
