@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from service.core.export import contents as at
 from service.core.export.manifest import MANIFEST, NOTE
 from service.core.notes import Signer
+from service.core.records import subject_key
 from service.ledger.addresses import CanonicalAddress
 from service.ledger.exporting.ports import Scope
 from tests.support.databases import a_database
@@ -48,6 +49,10 @@ def told(server_dsn: str, migrated_template: str, tmp_path_factory: pytest.TempP
             old = await ledger.proofs.bundle(JANES, disclose=True)
             await service.record(withdrawal())
             await service.record(grant("bob-1", address={"kind": "email", "value": BOB.value}))
+            bobs = subject_key(ledger.keys.subject_key_secret, BOB.kind, BOB.value).hex()
+            asked = {"type": "info_requested", "source_event_id": "asked-1", "to": "acme", "subject": bobs}
+            kept = {name: grant()[name] for name in ("occurred_at", "address")}
+            assert (await service.record(kept | asked)).status_code == 201
             defaults = {name: value for name, value in question().items() if name != "address"}
             checks = [{"address": JANE}, {"address": {"kind": "email", "value": BOB.value}}]
             checked = await service.client.post(
@@ -122,7 +127,8 @@ def lines(files: Files, name: str = RECORDS) -> list[dict[str, object]]:
 
 
 def put(files: Files, changed: list[dict[str, object]]) -> Files:
-    return files | {RECORDS: b"".join(json.dumps(line).encode() + b"\n" for line in changed)}
+    spelled = [json.dumps(line, separators=(",", ":"), ensure_ascii=False) for line in changed]
+    return files | {RECORDS: "".join(f"{line}\n" for line in spelled).encode()}
 
 
 def without_a_record(files: Files) -> Files:
@@ -155,8 +161,39 @@ def with_another_address_beside_a_record(files: Files) -> Files:
     return put(files, changed)
 
 
+def with_the_address_that_a_text_names(files: Files) -> Files:
+    changed = lines(files)
+    line = next(line for line in changed if "info_requested" in str(line["record"]))
+    line["address"] = f"email:{BOB.value}"
+    return put(files, changed)
+
+
 def with_a_record_of_nothing(files: Files) -> Files:
     return put(files, [*lines(files), lines(files)[-1] | {"index": 4_000}])
+
+
+def with_another_record_before_the_right_one(files: Files) -> Files:
+    changed = lines(files)
+    place = next(at for at, line in enumerate(changed) if "jane" in str(line["address"]))
+    untrue = changed[place] | {"record": str(changed[place]["record"]).replace("acme", "beta")}
+    return put(files, [*changed[:place], untrue, *changed[place:]])
+
+
+def with_a_field_twice(files: Files) -> Files:
+    return files | {RECORDS: files[RECORDS].replace(b'"record":', b'"record":"{}","record":', 1)}
+
+
+def with_records_of_later_entries(files: Files) -> Files:
+    return files | {at.record_name(9): files[RECORDS]}
+
+
+def with_a_checkpoint_twice(files: Files) -> Files:
+    name = at.checkpoints_name(0)
+    return files | {name: files[name] + files[name].splitlines(keepends=True)[-1]}
+
+
+def with_checkpoints_of_later_sizes(files: Files) -> Files:
+    return files | {at.checkpoints_name(1): files[at.checkpoints_name(0)]}
 
 
 def named(files: Files, beginning: str) -> str:
@@ -196,7 +233,13 @@ DISHONEST: dict[str, tuple[Callable[[Files], Files], str]] = {
     "another record": (with_another_record, "commitment_differs"),
     "other evidence": (with_other_evidence, "evidence_differs"),
     "another address beside a record": (with_another_address_beside_a_record, "address_differs"),
+    "an address that the text of an event names": (with_the_address_that_a_text_names, "address_differs"),
     "a record of nothing": (with_a_record_of_nothing, "record_misplaced"),
+    "another record before the right one": (with_another_record_before_the_right_one, "records_unreadable"),
+    "a field twice in a line": (with_a_field_twice, "records_unreadable"),
+    "records of entries that are none": (with_records_of_later_entries, "record_misplaced"),
+    "a checkpoint twice": (with_a_checkpoint_twice, "checkpoints_unreadable"),
+    "checkpoints of sizes that are none": (with_checkpoints_of_later_sizes, "checkpoint_misplaced"),
     "another entry": (with_another_entry, "root_differs"),
     "another hash in a tile": (with_another_hash, "tile_differs"),
     "a checkpoint of another size": (with_another_checkpoint, "checkpoint_off_epoch"),
@@ -222,6 +265,11 @@ def test_signing_for_the_same_again_changes_nothing(told: Told) -> None:
 
 def swapped(files: Files) -> Files:
     return files | {at.bundle_name(1): files[at.bundle_name(2)], at.bundle_name(2): files[at.bundle_name(1)]}
+
+
+def test_records_in_an_export_without_a_log_are_found(told: Told) -> None:
+    files = files_of(told.people) | {RECORDS: files_of(told.ledger)[RECORDS]}
+    assert "record_misplaced" in codes(audited(signed(files, told.signer), told.signer.verifier))
 
 
 def test_a_bundle_of_somebody_else_is_found(told: Told) -> None:

@@ -23,6 +23,7 @@ No name of a file holds anything about a person.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -166,19 +167,34 @@ def lines_bytes(lines: list[RecordLine] | list[CheckpointLine]) -> bytes:
 
 
 def read_records(raw: bytes) -> list[RecordLine]:
-    """The lines of a file of records. Raises `FormatError`."""
+    """The lines of a file of records, ascending. Raises `FormatError`."""
     try:
-        return _RECORD.decode_lines(raw)
+        lines = _RECORD.decode_lines(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise FormatError("not lines of records") from error
+    _require_plain(raw, lines, [line.index for line in lines])
+    return lines
 
 
 def read_checkpoints(raw: bytes) -> list[CheckpointLine]:
     """The lines of a file of checkpoints. Raises `FormatError`."""
     try:
-        return _CHECKPOINT.decode_lines(raw)
+        lines = _CHECKPOINT.decode_lines(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise FormatError("not lines of checkpoints") from error
+    _require_plain(raw, lines, [line.size for line in lines])
+    return lines
+
+
+def _require_plain(raw: bytes, lines: list[RecordLine] | list[CheckpointLine], places: list[int]) -> None:
+    """Refuse what one reader would take and another pass over: a place, or a field, that stands twice.
+
+    A field that stands twice makes a line longer than what was read of it; so does white space.
+    """
+    if any(later <= earlier for earlier, later in pairwise(places)):
+        raise FormatError("lines are out of order, or stand twice")
+    if len(lines_bytes(lines)) != len(raw):
+        raise FormatError("a line holds more than what is read of it")
 
 
 def document_name(kind: str, digest: str) -> str:

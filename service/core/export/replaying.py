@@ -29,6 +29,7 @@ def replay_export(opened: Opened, stamped: Stamped | None, found: Inspection, pr
     """Replay what is in the export, and note what is wrong. `stamped` checks time stamps."""
     if not opened.body.log:
         found.not_checked("log", "The log is not in this export, so it was not replayed.")
+        _require_none_of(opened.names, found)
         return
     before = len(found.findings)
     secret = opened.keys.subject_key_secret
@@ -53,6 +54,13 @@ def replay_export(opened: Opened, stamped: Stamped | None, found: Inspection, pr
     found.settle("log", before, _sentence(replay, whole=whole))
     _note_stamps(stamps, found)
     found.replayed = whole and len(found.findings) == before
+
+
+def _require_none_of(names: Iterable[str], found: Inspection) -> None:
+    """Where no log is said to be in an export, nothing is that would look like it and that nobody checks."""
+    for name in sorted(names):
+        if name.startswith(("log/", "record/", "checkpoints/")):
+            found.find("record_misplaced", f"{name} is in an export that says it holds no log")
 
 
 def _note_stamps(stamps: StampTrail, found: Inspection) -> None:
@@ -115,6 +123,7 @@ class _ReplayedLog:
             self._leaves = []
             self._progress(self._replay.size, size)
         self._require_used(records)
+        self._require_read(size)
         if self._campaign is not None:
             self._campaign.check(size)
         for level, hashes in self._completed.items():
@@ -123,6 +132,20 @@ class _ReplayedLog:
     def _require_used(self, records: Iterable[int]) -> None:
         for index in records:
             self._found.find("record_misplaced", "a record stands in a file of other entries", index)
+
+    def _require_read(self, size: int) -> None:
+        """No file of records or checkpoints is left that nothing here has read."""
+        if self._next_note is not None:
+            self._found.find(
+                "checkpoint_misplaced", "a checkpoint is out of order, or of no size of this log"
+            )
+        files = -(-size // at.RECORDS_PER_FILE), size // at.SIZES_PER_FILE + 1
+        read = {at.record_name(number) for number in range(files[0])}
+        read |= {at.checkpoints_name(number) for number in range(files[1])}
+        for name in sorted(self._opened.names - read):
+            if name.startswith(("record/", "checkpoints/")):
+                code = "record_misplaced" if name.startswith("record/") else "checkpoint_misplaced"
+                self._found.find(code, f"{name} is of no entries of this log")
 
     def _feed(self, entry: bytes, line: at.RecordLine | None) -> None:
         replay, index = self._replay, self._replay.size
@@ -168,7 +191,8 @@ class _ReplayedLog:
             return
         kind, _, value = line.address.partition(":")
         key = subject_key(bytes.fromhex(self._secret), kind, value).hex()
-        if f'"subject":"{key}"' not in (line.record or ""):
+        # The subject stands last in a record; the text of an event may name another anywhere before.
+        if not (line.record or "").endswith(f'"subject":"{key}"}}'):
             self._found.find(
                 "address_differs", "the address beside a record is not its subject's", line.index
             )
