@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from service.core.canonical import canonical_json
 from service.core.checkpoint import sign_checkpoint
+from service.core.cosignatures import MLDSA_COSIGNATURE
 from service.core.merkle import hash_leaf, root
 from service.core.notes import Verifier
 from service.ledger.packs import shipped_packs
@@ -170,6 +171,7 @@ def _anchor_against_what_is_held() -> Handed:
 
 
 ELSEWHERE = keys_from("main", "ledger.test/other/1").signer.verifier
+POST_QUANTUM = Verifier("witness.example/w3", MLDSA_COSIGNATURE, bytes(1312))
 STRANGER = OTHER_KEYS.signer.verifier
 DEFAULTS: Json = {"double_opt_in": "not_used", "imported": False, "person": None}
 HANDED: dict[str, Callable[[], Handed]] = {
@@ -192,6 +194,9 @@ HANDED: dict[str, Callable[[], Handed]] = {
     "erasure-notice-recorded-earlier": _notice_before_what_it_erased,
     "former-sender-under-another-key": _former_sender_under_another_key,
     "genesis-names-another-key": lambda: Handed(_history(_agreed(OperatorLog(vkey=STRANGER.vkey)))),
+    "key-of-a-type-that-few-can-check": lambda: Handed(
+        _history(_agreed(OperatorLog())), keys=[OWN.verifier, POST_QUANTUM]
+    ),
     "keys-of-another-log-alone": lambda: Handed(_history(_agreed(OperatorLog())), keys=[ELSEWHERE]),
     "move-without-a-role": _moved_without_a_role,
     "note-signed-by-a-name-with-white-space": lambda: _signed_besides(_line("x\u0085", b"12345")),

@@ -112,6 +112,8 @@ class Verification {
     if (row === null) own = firstOf(own, genesis);
     this.keysAt = row === null ? () => own : row.at;
     this.witnesses = known.filter((key) => key.kind === COSIGNATURE);
+    const unread = known.length - trusted.length - this.witnesses.length;
+    if (unread > 0) this.notChecked("keys-not-read", { count: unread });
     this.checkpoint = await this.open(bundle.checkpoint);
     this.passed("checkpoint-signed", { size: this.checkpoint.size });
     this.countWitnesses(this.checkpoint);

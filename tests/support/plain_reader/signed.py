@@ -19,6 +19,7 @@ from tests.support.plain_reader.texts import (
 )
 
 ED25519, COSIGNATURE = 1, 4
+KEY_SIZES = {ED25519: 32, COSIGNATURE: 32, 6: 1312}
 _CONTROL = "".join(chr(code) for code in range(0x20) if code != 0x0A)
 _NAME = r"[^\s+\x00-\x1f\x7f]{1,255}"
 
@@ -49,7 +50,7 @@ def read_key(vkey: str) -> Key:
     require(found, "not name+id+key")
     assert found is not None
     raw = unbase64(found[3])
-    require(len(raw) == 33 and raw[0] in (ED25519, COSIGNATURE), "not an Ed25519 key")
+    require(raw and len(raw) - 1 == KEY_SIZES.get(raw[0]), "not a key of a known type")
     key = Key(found[1], raw[0], raw[1:])
     require(key.key_id.hex() == found[2], "another key's id")
     return key
