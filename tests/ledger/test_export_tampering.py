@@ -277,6 +277,11 @@ def test_a_bundle_of_somebody_else_is_found(told: Told) -> None:
     assert codes(report) == {"bundle_of_another_subject"}
 
 
+def test_a_bundle_that_nobody_asked_for_is_found(told: Told) -> None:
+    files = files_of(told.people) | {at.bundle_name(9): b"{}"}
+    assert codes(verified(signed(files, told.signer), told.signer.verifier)) == {"bundle_of_another_subject"}
+
+
 def test_a_bundle_of_an_earlier_state_is_found(told: Told) -> None:
     files = files_of(told.people) | {at.bundle_name(1): told.old_bundle}
     assert codes(verified(signed(files, told.signer), told.signer.verifier)) == {"bundle_of_another_state"}

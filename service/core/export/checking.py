@@ -262,6 +262,9 @@ def _bundles(opened: Opened, found: Inspection) -> list[tuple[str, str]]:
             named.append((name, subjects[place - 1]))
         elif place is not None:
             found.find("line_of_nobody", f"{name} is about no address that was asked for")
+    for name in sorted(opened.names - {name for name, _ in named}):
+        if name.startswith("bundle/"):
+            found.find("bundle_of_another_subject", f"{name} is about no address that was asked for")
     return named
 
 
