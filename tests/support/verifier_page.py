@@ -47,6 +47,7 @@ MODULES = (
     "law-evaluator",
     "law-decision",
     "answers",
+    "parts",
     "verify",
     "texts",
     "page",

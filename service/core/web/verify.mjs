@@ -20,25 +20,12 @@ import { readForm } from "./law-events.mjs";
 import { readRulebook } from "./law-rulebook.mjs";
 import { Unknown } from "./law-toml.mjs";
 import { COSIGNATURE, ED25519, bundleMessage, openCheckpoint, readKey, sizeOf, withoutSignature } from "./notes.mjs";
+import { checkEventShape, checkHashes, checkSubjects, firstOf, keyOf, rulebookInForce } from "./parts.mjs";
 import { checkShape } from "./shapes.mjs";
 import { anyTrusted, readRow } from "./successions.mjs";
 import { checkConsistency, checkEntries, checkMap } from "./trees.mjs";
 
 const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
-
-/** What every canonical address looks like; under another spelling an operator could keep another history. */
-const CANONICAL = {
-  email: /^[^\u0000- A-Z\u007f@]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+$/u,
-  phone: /^\+[1-9][0-9]{3,14}$/,
-  sender: /^[a-z0-9][a-z0-9._-]{0,63}$/,
-};
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Z}]/u;
-
-const isCanonical = ({ kind, value }) =>
-  CANONICAL[kind].test(value) &&
-  value === value.normalize("NFC") &&
-  value === value.toLowerCase() &&
-  !UNSEEN.test(value);
 
 export const STEPS = [
   "format",
@@ -207,17 +194,7 @@ class Verification {
 
   async "subject-keys"() {
     const { subjects, subject_key_secret: disclosed } = this.bundle;
-    const places = subjects.map(({ role, subject_key: key }) => `${role} ${key}`);
-    require(places.every((place, at) => at === 0 || places[at - 1] <= place), "subjects-out-of-order");
-    require(subjects.filter((each) => each.role === "address").length === 1, "one-address");
-    const named = subjects.filter((each) => each.address !== null);
-    require(new Set(subjects.map((each) => each.subject_key)).size === subjects.length, "subject-twice");
-    require(new Set(named.map((each) => writeJson(each.address))).size === named.length, "subject-twice");
-    for (const { address, role } of subjects) {
-      require(address !== null || role === "linked", "not-said-whose");
-      require(address === null || (address.kind === "sender") === (role === "sender"), "wrong-part");
-      require(address === null || isCanonical(address), "not-canonical-address");
-    }
+    const named = checkSubjects(subjects);
     if (disclosed === null) return this.notChecked("secret-not-disclosed");
     const secret = unhex(disclosed);
     require(same(await sha256(utf8("clv1/ksub"), secret), this.genesis.secret), "another-secret");
@@ -264,7 +241,9 @@ class Verification {
     require([...forms].every((name) => texts.has(name)), "form-left-out");
     this.forms = new Map([...forms].map((name) => [name, readForm(texts.get(name), this.schemas.form)]));
     this.passed("forms", { count: forms.size });
-    this.rulebook = hex(this.rulebookInForce());
+    const { link, told } = rulebookInForce(this.bundle, this.read, this.epoch);
+    this.rulebook = hex(link);
+    if (told !== null) this.passed(told);
     let allowed = forms;
     if (question === null) {
       this.notChecked("nothing-asked");
@@ -288,35 +267,6 @@ class Verification {
       return this.notChecked("law-unknown");
     }
     return this.passed("rulebook");
-  }
-
-  /** The hash of the rulebook at the time that the question asks about. */
-  rulebookInForce() {
-    const { campaign, past, question } = this.bundle;
-    const epochAt = (index) => {
-      const entry = this.read.get(BigInt(index));
-      require(entry.type === "epoch", "not-an-epoch");
-      return entry;
-    };
-    const known = question?.known_at_ms ?? null;
-    if (campaign !== undefined) {
-      require(past === undefined, "past-not-needed");
-      require(question !== null && known === null, "campaign-not-asked");
-      const epoch = epochAt(campaign.epoch.index);
-      require(BigInt(question.at_ms) >= epoch.time, "campaign-too-early");
-      this.passed("campaign-state");
-      return epoch.rulebook;
-    }
-    if (known === null || BigInt(known) >= this.epoch.time) {
-      require(past === undefined, "past-not-needed");
-      return this.epoch.rulebook;
-    }
-    require(past !== undefined, "past-left-out");
-    const [then, after] = [epochAt(past.epoch.index), epochAt(past.next.index)];
-    require(after.previous === BigInt(past.epoch.index) && after.number === then.number + 1n, "past-not-newest");
-    require(then.time <= BigInt(known) && BigInt(known) < after.time, "past-not-newest");
-    this.passed("past-state");
-    return then.rulebook;
   }
 
   async decision() {
@@ -344,39 +294,6 @@ class Verification {
     }
     return undefined;
   }
-}
-
-/** Of the keys trusted the one that the log began with: no other took over where no succession is shown. */
-function firstOf(trusted, genesis) {
-  let first;
-  try {
-    first = genesis();
-  } catch {
-    return trusted; // a garbled genesis is for step 4 to find
-  }
-  if (first.type !== "genesis") return trusted;
-  const own = trusted.filter((key) => key.vkey === first.vkey);
-  require(own.length > 0, "began-with-another-key");
-  return own;
-}
-
-function keyOf(genesis) {
-  require(genesis.type === "genesis", "no-genesis");
-  return readKey(genesis.vkey);
-}
-
-function checkHashes(event) {
-  for (const name of ["prev_leaf_hash", "opening", "commitment", "evidence_hash"]) {
-    require(event[name] === undefined || unbase64(event[name]).length === 32, "shape");
-  }
-}
-
-function checkEventShape(event) {
-  checkHashes(event);
-  const count = (...names) => names.filter((name) => event[name] !== undefined).length;
-  const erased = count("commitment") === 1;
-  require(count("opening", "event") === (erased ? 0 : 2), "shape");
-  require(count("evidence", "evidence_hash") <= (erased ? 0 : 1), "shape");
 }
 
 /**
