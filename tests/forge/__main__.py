@@ -113,7 +113,7 @@ def main() -> int:
             done = found.steps.total()
             pace = done / (time.monotonic() - began)
             if time.monotonic() - began > 60 * options.minutes:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(cancel_futures=True)  # the one at the end would take that back
                 break
             progress.print(f"{done:,} of {options.count:,}, {pace:,.0f}/s", end="\r")
     report(found)
